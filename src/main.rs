@@ -1,0 +1,3 @@
+//! The `sklens` command line tool.
+
+fn main() {}
