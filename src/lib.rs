@@ -4,5 +4,6 @@
 //! which an executor runs on the GPU or the CPU. `docs/design.md` tells why.
 
 pub mod error;
+pub mod weights;
 
 pub use error::{Error, ErrorCode, Result};

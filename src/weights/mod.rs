@@ -1,0 +1,3 @@
+//! Where the tensors of a network come from.
+
+pub mod generated;
