@@ -4,6 +4,7 @@
 //! which an executor runs on the GPU or the CPU. `docs/design.md` tells why.
 
 pub mod error;
+pub mod image;
 pub mod weights;
 
 pub use error::{Error, ErrorCode, Result};

@@ -1,0 +1,155 @@
+//! JPEG, PNG and WebP to an upright [`Photo`], by the same Rust code on every platform.
+
+use std::io::{Cursor, ErrorKind};
+
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::format::{Format, sniff};
+use super::photo::Photo;
+use crate::{Error, Result};
+
+/// The most pixels that [`decode()`] takes on; more would not fit into a browser's 4 GiB beside its working copies.
+pub const MAX_PIXELS: u64 = 144_000_000;
+
+/// Decodes a JPEG, PNG or WebP file, recognised by its content.
+///
+/// EXIF orientation is applied, alpha is composited over white, grey, palette, 16-bit and CMYK pictures become 8-bit
+/// RGB, of an animation the first frame counts, and colour profiles are ignored. The size is checked before memory for
+/// the pixels is taken.
+///
+/// # Errors
+/// `bad-image`, naming what was found instead: another format ([`sniff`] tells it apart in advance), an empty,
+/// truncated or damaged file, or more than [`MAX_PIXELS`] pixels.
+pub fn decode(bytes: &[u8]) -> Result<Photo> {
+    match sniff(bytes) {
+        Format::Jpeg => decode_jpeg(bytes),
+        Format::Png => decode_png(bytes),
+        Format::WebP => decode_webp(bytes),
+        _ if bytes.is_empty() => Err(Error::bad_image("the file is empty; use a JPEG, PNG or WebP picture")),
+        other => Err(Error::bad_image(format!("the file is {}; use a JPEG, PNG or WebP picture", other.description()))),
+    }
+}
+
+fn decode_jpeg(bytes: &[u8]) -> Result<Photo> {
+    // The library fills missing rows with grey; a half-loaded photo would give numbers that mean nothing.
+    if !has_end_of_image(bytes) {
+        return Err(truncated(Format::Jpeg));
+    }
+    let side = usize::from(u16::MAX);
+    let options =
+        DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::RGB).set_max_width(side).set_max_height(side);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|error| damaged(Format::Jpeg, &error))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| damaged(Format::Jpeg, &"it states no size"))?;
+    check_pixels(width as u64, height as u64)?;
+    let rgb = decoder.decode().map_err(|error| damaged(Format::Jpeg, &error))?;
+    let orientation = decoder.exif().map_or(1, |exif| orientation(exif.clone()));
+    Ok(Photo::from_rgb(rgb, width, height)?.oriented(orientation))
+}
+
+/// Whether an end-of-image marker follows the first start of scan, as it does in every complete file.
+fn has_end_of_image(jpeg: &[u8]) -> bool {
+    // Segments are skipped by length, since thumbnails inside them have end markers of their own. Within
+    // entropy-coded data 0xff is always stuffed, so the two bytes can only be the marker there.
+    let mut at = 2;
+    while let Some(&[0xff, marker]) = jpeg.get(at..at + 2) {
+        if marker == 0xda {
+            return jpeg[at..].windows(2).any(|pair| pair == [0xff, 0xd9]);
+        }
+        if matches!(marker, 0x01 | 0xd0..=0xd8) {
+            at += 2;
+        } else if marker == 0xff {
+            at += 1;
+        } else {
+            let Some(&[high, low]) = jpeg.get(at + 2..at + 4) else { return false };
+            at += 2 + usize::from(u16::from_be_bytes([high, low]));
+        }
+    }
+    // Past the end, or stray bytes between segments, which the decoder tolerates.
+    at < jpeg.len() && jpeg.ends_with(&[0xff, 0xd9])
+}
+
+fn decode_png(bytes: &[u8]) -> Result<Photo> {
+    let failed = |error: png::DecodingError| match &error {
+        png::DecodingError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => truncated(Format::Png),
+        _ => damaged(Format::Png, &error),
+    };
+    let limits = png::Limits { bytes: usize::MAX };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().map_err(failed)?;
+    let (width, height) = reader.info().size();
+    check_pixels(width.into(), height.into())?;
+    let length = reader.output_buffer_size().ok_or_else(|| too_large(width.into(), height.into()))?;
+    let mut pixels = vec![0; length];
+    let color = reader.next_frame(&mut pixels).map_err(failed)?.color_type;
+    let exif = reader.info().exif_metadata.as_ref().map(|exif| exif.to_vec());
+    let (width, height) = (width as usize, height as usize);
+    let photo = match color {
+        png::ColorType::Grayscale => Photo::from_luma(&pixels, width, height),
+        png::ColorType::GrayscaleAlpha => Photo::from_luma_alpha(&pixels, width, height),
+        png::ColorType::Rgba => Photo::from_rgba(&pixels, width, height),
+        // Palettes were expanded.
+        png::ColorType::Rgb | png::ColorType::Indexed => Photo::from_rgb(pixels, width, height),
+    }?;
+    Ok(photo.oriented(exif.map_or(1, orientation)))
+}
+
+fn decode_webp(bytes: &[u8]) -> Result<Photo> {
+    // Decoding would report a corrupt bitstream. The padding byte after an odd chunk is often missing.
+    let stated = bytes.get(4..).and_then(|rest| rest.first_chunk()).map_or(0, |&size| u32::from_le_bytes(size));
+    if u64::from(stated) + 8 > bytes.len() as u64 + 1 {
+        return Err(truncated(Format::WebP));
+    }
+    let failed = |error| damaged(Format::WebP, &error);
+    let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
+    let (width, height) = decoder.dimensions();
+    check_pixels(width.into(), height.into())?;
+    let length = decoder.output_buffer_size().ok_or_else(|| too_large(width.into(), height.into()))?;
+    let mut pixels = vec![0; length];
+    decoder.read_image(&mut pixels).map_err(failed)?;
+    let (width, height) = (width as usize, height as usize);
+    let photo = if decoder.has_alpha() {
+        Photo::from_rgba(&pixels, width, height)
+    } else {
+        Photo::from_rgb(pixels, width, height)
+    }?;
+    let exif = decoder.exif_metadata().ok().flatten();
+    Ok(photo.oriented(exif.map_or(1, orientation)))
+}
+
+/// EXIF's orientation, 1 (as stored) where the block has none or is damaged.
+fn orientation(mut exif: Vec<u8>) -> u32 {
+    // Some writers of PNG and WebP keep JPEG's prefix.
+    if exif.starts_with(b"Exif\0\0") {
+        exif.drain(..6);
+    }
+    let parsed = exif::Reader::new().continue_on_error(true).read_raw(exif);
+    let parsed = parsed.or_else(|error| error.distill_partial_result(|_| ()));
+    let field = parsed.as_ref().ok().and_then(|exif| exif.get_field(exif::Tag::Orientation, exif::In::PRIMARY));
+    field.and_then(|field| field.value.get_uint(0)).unwrap_or(1)
+}
+
+fn check_pixels(width: u64, height: u64) -> Result<()> {
+    if width * height > MAX_PIXELS { Err(too_large(width, height)) } else { Ok(()) }
+}
+
+fn too_large(width: u64, height: u64) -> Error {
+    Error::bad_image(format!(
+        "the picture has {width}×{height} pixels; use one of at most {} megapixels",
+        MAX_PIXELS / 1_000_000
+    ))
+}
+
+fn truncated(format: Format) -> Error {
+    Error::bad_image(format!(
+        "the file is {} that ends too early (truncated); use a complete file",
+        format.description()
+    ))
+}
+
+fn damaged(format: Format, reason: &dyn std::fmt::Display) -> Error {
+    Error::bad_image(format!("the file is {} that cannot be decoded: {reason}", format.description()))
+}

@@ -1,0 +1,147 @@
+//! Pillow's `Image.resize((w, h), filter, box=…)` for 8-bit RGB, to the bit.
+//!
+//! Pillow resamples horizontally, then vertically, with 22-bit fixed-point coefficients, and rounds and clips to 8 bits
+//! after each pass (`Resample.c`). The crate `fast_image_resize` does the vertical pass first with 16-bit coefficients,
+//! so its results differ.
+
+use super::crop::CropBox;
+use super::photo::Photo;
+use super::preprocess::Interpolation;
+
+/// Bytes that one step of a pass computes side by side: 8 pixels of 3 channels, a whole number of SIMD registers.
+const LANES: usize = 24;
+/// Rows that the horizontal pass handles side by side.
+const ROWS: usize = LANES / 3;
+/// Fraction bits of the coefficients.
+const PRECISION: u32 = 32 - 8 - 2;
+
+/// The part `crop` of `photo`, resized to `size` = `[h, w]`. The filter is widened when shrinking (antialiasing).
+///
+/// Edges of `crop` outside the photo are moved to its edge; a box without area gives its nearest pixels. Sides of 0
+/// count as 1.
+pub fn resize(photo: &Photo, crop: CropBox, size: [usize; 2], interpolation: Interpolation) -> Photo {
+    let [height, width] = size.map(|side| side.max(1));
+    let horizontal = Taps::new(photo.width(), crop.left, crop.right, width, interpolation);
+    let vertical = Taps::new(photo.height(), crop.top, crop.bottom, height, interpolation);
+    let rgb = pulp::Arch::new().dispatch(|| {
+        let rows = vertical.first()..vertical.last();
+        let intermediate = resize_rows(photo, rows, &horizontal);
+        resize_columns(&intermediate, &vertical, width)
+    });
+    Photo::computed(rgb, width, height)
+}
+
+/// The horizontal pass over the rows that the vertical one needs, each padded to a multiple of [`LANES`] bytes.
+#[inline(always)]
+fn resize_rows(photo: &Photo, rows: std::ops::Range<usize>, taps: &Taps) -> Vec<u8> {
+    let (first, last) = (taps.first(), taps.last());
+    let stride = (taps.len() * 3).next_multiple_of(LANES);
+    let mut output = vec![0; rows.len() * stride];
+    // Pixels of ROWS rows interleaved, so that a coefficient applies to neighbouring bytes.
+    let mut interleaved = vec![[0; LANES]; last - first];
+    let row_bytes = photo.width() * 3;
+    let source = &photo.rgb()[rows.start * row_bytes..rows.end * row_bytes];
+    for (source, output) in source.chunks(ROWS * row_bytes).zip(output.chunks_mut(ROWS * stride)) {
+        for (row, pixels) in source.chunks_exact(row_bytes).enumerate() {
+            let (pixels, _) = pixels[first * 3..last * 3].as_chunks::<3>();
+            for (group, pixel) in interleaved.iter_mut().zip(pixels) {
+                group[row * 3..row * 3 + 3].copy_from_slice(pixel);
+            }
+        }
+        for (x, (start, coefficients)) in taps.iter().enumerate() {
+            let result = convolve(interleaved[start - first..].iter(), coefficients);
+            for (row, pixel) in output.chunks_exact_mut(stride).zip(result.as_chunks::<3>().0) {
+                row[x * 3..x * 3 + 3].copy_from_slice(pixel);
+            }
+        }
+    }
+    output
+}
+
+/// The vertical pass over the horizontal one's result, giving rows of `width` pixels.
+#[inline(always)]
+fn resize_columns(intermediate: &[u8], taps: &Taps, width: usize) -> Vec<u8> {
+    let first = taps.first();
+    let stride = (width * 3).next_multiple_of(LANES);
+    let groups_per_row = stride / LANES;
+    let (groups, _) = intermediate.as_chunks::<LANES>();
+    let mut output = vec![0; taps.len() * width * 3];
+    for ((start, coefficients), row) in taps.iter().zip(output.chunks_exact_mut(width * 3)) {
+        let source = &groups[(start - first) * groups_per_row..];
+        for (column, bytes) in row.chunks_mut(LANES).enumerate() {
+            let result = convolve(source[column..].iter().step_by(groups_per_row), coefficients);
+            bytes.copy_from_slice(&result[..bytes.len()]);
+        }
+    }
+    output
+}
+
+/// The sum of `source`'s items weighted by `coefficients`, rounded and clipped to bytes.
+#[inline(always)]
+fn convolve<'a>(source: impl Iterator<Item = &'a [u8; LANES]>, coefficients: &[i32]) -> [u8; LANES] {
+    let mut sums = [1_i32 << (PRECISION - 1); LANES];
+    for (bytes, &coefficient) in source.zip(coefficients) {
+        for (sum, &byte) in sums.iter_mut().zip(bytes) {
+            *sum += i32::from(byte) * coefficient;
+        }
+    }
+    sums.map(|sum| (sum >> PRECISION).clamp(0, 255) as u8)
+}
+
+/// For each output position of one axis the first input position and the coefficients from there on.
+struct Taps {
+    starts: Vec<(usize, usize)>,
+    coefficients: Vec<i32>,
+    stride: usize,
+}
+
+impl Taps {
+    /// Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc`: resampling [`start`, `end`) of `input` positions to
+    /// `output` ones.
+    fn new(input: usize, start: f32, end: f32, output: usize, interpolation: Interpolation) -> Self {
+        let edge = input as f32;
+        // Unlike clamp, these also take care of a NaN.
+        let start = start.max(0.0).min(edge);
+        // In single precision, as Pillow subtracts.
+        let scale = f64::from(end.max(start).min(edge) - start) / output as f64;
+        let filter_scale = scale.max(1.0);
+        let support = interpolation.support() * filter_scale;
+        let stride = support.ceil() as usize * 2 + 1;
+        let mut starts = Vec::with_capacity(output);
+        let mut coefficients = vec![0; output * stride];
+        let mut weights = Vec::with_capacity(stride);
+        for (position, coefficients) in coefficients.chunks_exact_mut(stride).enumerate() {
+            let center = f64::from(start) + (position as f64 + 0.5) * scale;
+            let first = ((center - support + 0.5).max(0.0) as usize).min(input - 1);
+            let last = ((center + support + 0.5) as usize).clamp(first + 1, input);
+            weights.clear();
+            weights.extend((first..last).map(|at| interpolation.weight((at as f64 - center + 0.5) / filter_scale)));
+            let total: f64 = weights.iter().sum();
+            for (coefficient, weight) in coefficients.iter_mut().zip(&weights) {
+                let scaled = weight / if total == 0.0 { 1.0 } else { total } * f64::from(1 << PRECISION);
+                *coefficient = (scaled + 0.5_f64.copysign(scaled)) as i32;
+            }
+            starts.push((first, last));
+        }
+        Self { starts, coefficients, stride }
+    }
+
+    fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The first input position in use; positions grow with the output's.
+    fn first(&self) -> usize {
+        self.starts.first().map_or(0, |&(first, _)| first)
+    }
+
+    /// One past the last input position in use.
+    fn last(&self) -> usize {
+        self.starts.last().map_or(0, |&(_, last)| last)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
+        let coefficients = self.coefficients.chunks_exact(self.stride);
+        self.starts.iter().zip(coefficients).map(|(&(first, last), taps)| (first, &taps[..last - first]))
+    }
+}
