@@ -1,0 +1,33 @@
+/** What `engine.js`, the wasm module, offers to the worker. Its errors are `Error` objects with a `code`. */
+import type { ModelInfo, Progress, Result, SessionInfo } from './types.js';
+
+export default function init(module?: { module_or_path: unknown }): Promise<unknown>;
+export function models(): ModelInfo[];
+
+export class Photo {
+  private constructor();
+  /** Throws `bad-image`; with `unsupported` set where the browser's own decoders may know the format. */
+  static decode(bytes: Uint8Array): Photo;
+  static fromRgba(data: Uint8ClampedArray | Uint8Array, width: number, height: number): Photo;
+  readonly width: number;
+  readonly height: number;
+  free(): void;
+}
+
+export class Engine {
+  private constructor();
+  static open(
+    model: string,
+    weights: Blob,
+    backend: 'auto' | 'gpu' | 'cpu',
+    onProgress: (progress: Progress) => void,
+    labels?: unknown,
+  ): Promise<Engine>;
+  info(): SessionInfo;
+  analyze(
+    photo: Photo,
+    options: { scales: readonly number[]; center: readonly [number, number]; size?: number | readonly [number, number] },
+  ): Promise<Result[]>;
+  analyzeTensor(data: Float32Array, shape: readonly [number, number, number, number]): Promise<Result[]>;
+  free(): void;
+}

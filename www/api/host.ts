@@ -1,0 +1,123 @@
+import { download, downloadLabels } from './download.js';
+import type * as EngineModule from './engine.js';
+import type { Engine, Photo } from './engine.js';
+import { codeOf, messageOf, SklensError } from './error.js';
+import type { AnalyzeRequest, OpenRequest, PhotoSource, Reply, Request } from './protocol.js';
+import type { BackendChoice, Result } from './types.js';
+
+/** The worker's side of a session: one engine, the photos it keeps, and what is needed to open the engine again. */
+export class Host {
+  #engine: Engine | undefined;
+  #reopen: ((backend: BackendChoice) => Promise<Engine>) | undefined;
+  #backend: BackendChoice = 'auto';
+  readonly #photos = new Map<number, Photo>();
+
+  constructor(
+    private readonly wasm: Pick<typeof EngineModule, 'default' | 'Engine' | 'Photo'>,
+    private readonly reply: (message: Reply) => void,
+  ) {}
+
+  /** Answers `request` with exactly one of `opened`, `results` and `failed`. */
+  async handle(request: Request): Promise<void> {
+    try {
+      if (request.type === 'open') {
+        await this.#open(request);
+        return;
+      }
+      const results = await this.#withDevice((engine) =>
+        request.type === 'tensor'
+          ? engine.analyzeTensor(request.tensor.data, request.tensor.shape)
+          : this.#analyze(engine, request),
+      );
+      this.reply({ type: 'results', results, dispatches: this.#engine?.info().dispatches ?? 0 });
+    } catch (error) {
+      this.reply({ type: 'failed', code: codeOf(error, 'closed'), message: messageOf(error) });
+    }
+  }
+
+  async #open(request: OpenRequest): Promise<void> {
+    const report = (progress: Parameters<Parameters<typeof Engine.open>[3]>[0]) =>
+      this.reply({ type: 'progress', progress });
+    const ready = this.wasm.default();
+    const [weights, labels] = await Promise.all([
+      typeof request.weights === 'string' ? download(request.weights, report) : request.weights,
+      typeof request.labels === 'string' ? downloadLabels(request.labels) : request.labels,
+      ready,
+    ]);
+    this.#backend = request.backend;
+    this.#reopen = (backend) => this.wasm.Engine.open(request.model, weights, backend, report, labels);
+    this.#engine = await this.#reopen(request.backend);
+    this.reply({ type: 'opened', info: this.#engine.info() });
+  }
+
+  /** Runs `call`; on a lost device opens the engine again and runs it once more, with `auto` on the CPU if need be. */
+  async #withDevice(call: (engine: Engine) => Promise<Result[]>): Promise<Result[]> {
+    const retries: BackendChoice[] = this.#backend === 'auto' ? ['auto', 'cpu'] : [this.#backend];
+    for (;;) {
+      try {
+        this.#engine ??= await this.#replacement(retries.shift() as BackendChoice);
+        return await call(this.#engine);
+      } catch (error) {
+        if (codeOf(error, 'closed') !== 'device-lost') throw error;
+        this.#engine?.free();
+        this.#engine = undefined;
+        if (retries.length === 0) throw error;
+      }
+    }
+  }
+
+  async #replacement(backend: BackendChoice): Promise<Engine> {
+    if (!this.#reopen) throw new SklensError('closed', 'The session is not open.');
+    const engine = await this.#reopen(backend);
+    this.reply({ type: 'engine', info: engine.info() });
+    return engine;
+  }
+
+  async #analyze(engine: Engine, { options, photo, source, forget }: AnalyzeRequest): Promise<Result[]> {
+    for (const number of forget) this.#forget(number);
+    const kept = photo === null ? undefined : this.#photos.get(photo);
+    if (kept) return engine.analyze(kept, options);
+    if (!source) throw new SklensError('bad-image', 'The photo is no longer kept and was not sent again.');
+    const decoded = await this.#decode(source);
+    let keep = false;
+    try {
+      const results = await engine.analyze(decoded, options);
+      keep = photo !== null;
+      return results;
+    } finally {
+      if (keep) this.#photos.set(photo as number, decoded);
+      else decoded.free();
+    }
+  }
+
+  #forget(number: number): void {
+    this.#photos.get(number)?.free();
+    this.#photos.delete(number);
+  }
+
+  async #decode(source: PhotoSource): Promise<Photo> {
+    if (!(source instanceof Blob)) {
+      const image = 'data' in source ? source : pixels(source);
+      return this.wasm.Photo.fromRgba(new Uint8ClampedArray(image.data), image.width, image.height);
+    }
+    const bytes = new Uint8Array(await source.arrayBuffer());
+    try {
+      return this.wasm.Photo.decode(bytes);
+    } catch (error) {
+      if (!(error as { unsupported?: boolean }).unsupported) throw error;
+      const bitmap = await createImageBitmap(source).catch(() => {
+        throw error;
+      });
+      const image = pixels(bitmap);
+      bitmap.close();
+      return this.wasm.Photo.fromRgba(new Uint8ClampedArray(image.data), image.width, image.height);
+    }
+  }
+}
+
+function pixels(bitmap: ImageBitmap): ImageData {
+  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+  if (!context) throw new SklensError('bad-image', 'The browser offers no canvas to read the picture with.');
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+}

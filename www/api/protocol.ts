@@ -1,0 +1,41 @@
+/** The messages between a session and its worker. The session sends one request at a time. */
+import type { AnalyzeOptions, BackendChoice, ErrorCode, Progress, Result, SessionInfo, TensorInput } from './types.js';
+
+/** A photo in a message: bytes and bitmaps the first time, then only the number under which the worker keeps it. */
+export type PhotoSource = Blob | ImageBitmap | ImageData;
+
+export interface OpenRequest {
+  type: 'open';
+  model: string;
+  weights: Blob | string;
+  labels?: readonly string[] | string;
+  backend: BackendChoice;
+}
+
+export interface AnalyzeRequest {
+  type: 'analyze';
+  options: { scales: readonly number[]; center: readonly [number, number]; size?: NonNullable<AnalyzeOptions['size']> };
+  /** Keep the decoded photo under this number; null: do not keep it. */
+  photo: number | null;
+  /** Absent where the worker keeps `photo` already. */
+  source?: PhotoSource;
+  /** Numbers of photos to forget first. */
+  forget: number[];
+}
+
+export interface TensorRequest {
+  type: 'tensor';
+  tensor: TensorInput;
+}
+
+export type Request = OpenRequest | AnalyzeRequest | TensorRequest;
+
+export type Reply =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'opened'; info: SessionInfo }
+  /** Another backend or adapter runs now. */
+  | { type: 'engine'; info: SessionInfo }
+  | { type: 'results'; results: Result[]; dispatches: number }
+  | { type: 'failed'; code: ErrorCode; message: string }
+  /** Something threw outside any request: nothing that follows can be trusted. */
+  | { type: 'crashed'; message: string };

@@ -1,0 +1,54 @@
+/** SK Lens: Selective Kernel networks in the browser. The network runs in a Web Worker, one per session. */
+import { SklensError } from './error.js';
+import { bundled, models as presets } from './models.js';
+import type { OpenRequest } from './protocol.js';
+import { Session } from './session.js';
+import type { ModelInfo, OpenOptions } from './types.js';
+
+export { SklensError } from './error.js';
+export { EngineEvent, Session } from './session.js';
+export type * from './types.js';
+
+/** The presets, those without bundled weights included. */
+export function models(): ModelInfo[] {
+  return structuredClone(presets) as ModelInfo[];
+}
+
+/** The presets that open without `weights`. */
+export function bundledModels(): string[] {
+  return Object.keys(bundled);
+}
+
+/**
+ * Loads a network.
+ *
+ * Rejects with `unknown-model`, `no-weights`, `bad-weights`, `bad-option` or `device-lost` (a GPU was asked for
+ * and there is none).
+ */
+export async function open({ model, weights, labels, backend = 'auto', onProgress }: OpenOptions): Promise<Session> {
+  const known = presets.map((preset) => preset.name);
+  if (!known.includes(model)) {
+    throw new SklensError('unknown-model', `There is no model “${model}”. Known models: ${known.join(', ')}.`);
+  }
+  if (!['auto', 'gpu', 'cpu'].includes(backend)) {
+    throw new SklensError('bad-option', `There is no backend “${backend}”. Use auto, gpu or cpu.`);
+  }
+  const own = weights === undefined ? bundled[model] : undefined;
+  if (weights === undefined && !own) {
+    throw new SklensError(
+      'no-weights',
+      `No weights ship with ${model}: pass \`weights\`, a safetensors file or its URL. Bundled: ${bundledModels().join(', ') || 'none'}.`,
+    );
+  }
+  const source = weights ?? (own as { weights: URL }).weights;
+  const names = labels ?? own?.labels?.href;
+  const request: OpenRequest = {
+    type: 'open',
+    model,
+    weights: source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href,
+    backend,
+    ...(names === undefined ? {} : { labels: names }),
+  };
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  return Session.start(worker, request, onProgress);
+}

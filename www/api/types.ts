@@ -1,0 +1,136 @@
+/** Which backend to run on; `auto` takes WebGPU on a hardware adapter and the CPU otherwise. */
+export type BackendChoice = 'auto' | 'gpu' | 'cpu';
+
+/** One branch of an SK unit. */
+export interface BranchInfo {
+  /** Side of the kernel in taps. */
+  kernel: number;
+  dilation: number;
+  groups: number;
+  /** Effective kernel width in pixels of the branch's input: 5 for a 3×3 kernel with dilation 2. */
+  size: number;
+}
+
+/** One SK unit of a network. */
+export interface UnitInfo {
+  /** The paper's name, `SK_2_3`: stage, unit; the first stage is 2 for every family. */
+  name: string;
+  /** The module's path in the weights file, `layer1.2.conv2`. */
+  path: string;
+  channels: number;
+  branches: BranchInfo[];
+}
+
+/** A preset. `params` and `macs` are for 1000 classes at `inputSize`. */
+export interface ModelInfo {
+  name: string;
+  params: number;
+  /** Multiply-adds of every convolution and linear layer, the attention's included, Select excluded. */
+  macs: number;
+  /** Height, width. */
+  inputSize: [number, number];
+  /** Empty for networks without SK units. */
+  units: UnitInfo[];
+}
+
+/** What a session runs. `params` and `macs` are for the loaded weights. */
+export interface SessionInfo {
+  model: string;
+  backend: 'gpu' | 'cpu';
+  /** The adapter's or the CPU backend's own description. */
+  adapter: string;
+  /** One sentence: why this backend runs. */
+  reason: string;
+  params: number;
+  macs: number;
+  units: UnitInfo[];
+  /** Height, width. */
+  inputSize: [number, number];
+  /** Number of classes, from the classifier's shape. */
+  classes: number;
+  /** Steps that the last run dispatched; 0 before the first. */
+  dispatches: number;
+  /** The weights file's metadata, `crop_pct` among it where known. */
+  metadata: Record<string, unknown>;
+}
+
+/** Attention of one SK unit for one input. */
+export interface UnitResult {
+  name: string;
+  path: string;
+  /** Branch-major `[M * C]`: the first C values are branch 0. One value per channel for the whole image. */
+  attention: Float32Array;
+  /** Mean over channels of the largest branch's attention minus the smallest's; null for a single branch. */
+  meanDifference: number | null;
+  /** Mean over channels of the sum of attention times effective kernel width. */
+  expectedKernel: number;
+}
+
+/** A class with its probability. */
+export interface Prediction {
+  label: string;
+  index: number;
+  probability: number;
+}
+
+/** Everything computed for one input at one zoom. */
+export interface Result {
+  scale: number;
+  /** The five most probable classes, best first. */
+  top: Prediction[];
+  logits: Float32Array;
+  units: UnitResult[];
+  /** Wall time of the whole call that this result came from. */
+  milliseconds: number;
+}
+
+/** A ready network input: `data` holds `shape` = [n, 3, height, width] values, already normalised. */
+export interface TensorInput {
+  data: Float32Array;
+  shape: readonly [number, number, number, number];
+}
+
+/** What `analyze` takes. Blobs and bitmaps are decoded once and remembered; do not expect a changed one to be re-read. */
+export type ImageInput = Blob | ImageBitmap | ImageData | TensorInput;
+
+/** Options of {@link Session.analyze}. */
+export interface AnalyzeOptions {
+  /** Zooms, finite, 1…8; one result each, in this order. Default [1]. */
+  scales?: readonly number[];
+  /** Centre of the crop as fractions of the oriented photo, x right, y down. Default [0.5, 0.5]. */
+  center?: readonly [number, number];
+  /** Input side, or [height, width], 64…512. Default: the network's. */
+  size?: number | readonly [number, number];
+  signal?: AbortSignal;
+}
+
+/** Where opening stands: `download` and `weights` count bytes, `prepare` counts steps; `total` is 0 where unknown. */
+export interface Progress {
+  phase: 'download' | 'weights' | 'prepare';
+  done: number;
+  total: number;
+}
+
+/** Options of {@link open}. */
+export interface OpenOptions {
+  /** A preset's name, see {@link models}. */
+  model: string;
+  /** A safetensors file; a string is a URL. Default: the weights bundled with the model. */
+  weights?: Blob | URL | string;
+  /** Class names in the order of the classifier. Default: the bundled ones, else the file's own. */
+  labels?: readonly string[];
+  /** Default `auto`. */
+  backend?: BackendChoice;
+  onProgress?: (progress: Progress) => void;
+}
+
+/** The stable codes of {@link SklensError}. */
+export type ErrorCode =
+  | 'unknown-model'
+  | 'bad-option'
+  | 'bad-image'
+  | 'bad-weights'
+  | 'no-weights'
+  | 'closed'
+  | 'device-lost'
+  | 'aborted';

@@ -1,0 +1,12 @@
+import * as wasm from './engine.js';
+import { messageOf } from './error.js';
+import { Host } from './host.js';
+import type { Reply, Request } from './protocol.js';
+
+const post = (message: Reply) => postMessage(message);
+const host = new Host(wasm, post);
+
+addEventListener('message', (event: MessageEvent<Request>) => void host.handle(event.data));
+// A panic in wasm leaves its promise pending for ever and surfaces only here.
+addEventListener('unhandledrejection', (event) => post({ type: 'crashed', message: messageOf(event.reason) }));
+addEventListener('error', (event) => post({ type: 'crashed', message: event.message }));

@@ -1,0 +1,45 @@
+/**
+ * Completes `pkg/` after tsc: copies the bundled weights into `pkg/models/` and writes `pkg/models.js`, so that the
+ * list of presets is there without waiting for the wasm. Needs `pkg/engine.js` and `pkg/engine_bg.wasm`.
+ *
+ * Bundled files are named `models/PRESET.DATASET.safetensors`, their class names `models/PRESET.DATASET.labels.json`.
+ */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const top = new URL('../../', import.meta.url);
+const pkg = new URL('pkg/', top);
+const wasm = new URL('engine_bg.wasm', pkg);
+if (!existsSync(wasm)) {
+  console.error(`${fileURLToPath(wasm)} is missing: build the wasm module first (cargo xtask does it).`);
+  process.exit(1);
+}
+
+const engine = await import(new URL('engine.js', pkg).href);
+await engine.default({ module_or_path: readFileSync(wasm) });
+const models = engine.models();
+
+rmSync(new URL('models/', pkg), { recursive: true, force: true });
+mkdirSync(new URL('models/', pkg));
+const copied = (name) => {
+  copyFileSync(new URL(`models/${name}`, top), new URL(`models/${name}`, pkg));
+  return `new URL('./models/${name}', import.meta.url)`;
+};
+const bundled = readdirSync(new URL('models/', top))
+  .filter((name) => name.endsWith('.safetensors'))
+  .map((name) => {
+    const labels = name.replace(/safetensors$/, 'labels.json');
+    const entries = [`weights: ${copied(name)}`];
+    if (existsSync(new URL(`models/${labels}`, top))) entries.push(`labels: ${copied(labels)}`);
+    return `  ${JSON.stringify(name.split('.')[0])}: { ${entries.join(', ')} },`;
+  });
+
+writeFileSync(
+  new URL('models.js', pkg),
+  `export const models = ${JSON.stringify(models)};\nexport const bundled = {\n${bundled.join('\n')}\n};\n`,
+);
+const version = /^version = "(.*)"$/m.exec(readFileSync(new URL('Cargo.toml', top), 'utf8'))?.[1];
+writeFileSync(
+  new URL('package.json', pkg),
+  `${JSON.stringify({ name: 'sklens', version, type: 'module', license: 'MIT OR Apache-2.0', main: 'sklens.js', types: 'sklens.d.ts', sideEffects: false }, null, 2)}\n`,
+);

@@ -1,0 +1,99 @@
+/** All units: mean difference of attention, grouped by unit, one bar per zoom of the paper. */
+import * as Plot from '@observablehq/plot';
+import { colours, zoomStyle } from './style';
+
+export interface DepthBar {
+  unit: string;
+  /** Place in the sweep; null: the present zoom, drawn as a line. */
+  place: number | null;
+  difference: number;
+}
+
+export interface DepthChart {
+  bars: readonly DepthBar[];
+  /** Units in order of depth, with their stage and their number in it. */
+  units: readonly { name: string; stage: string; unit: string }[];
+  chosen: string;
+  width: number;
+  height: number;
+  axis: string;
+  stageLabel: (stage: string) => string;
+}
+
+/** A symmetric bound for the difference axis: a multiple of 0.1 that holds every bar. */
+export function differenceBound(bars: readonly DepthBar[]): number {
+  const largest = bars.reduce((bound, { difference }) => Math.max(bound, Math.abs(difference)), 0);
+  return Math.max(0.1, Math.min(1, Math.ceil(largest * 10 + 0.2) / 10));
+}
+
+/** Draws the chart: hue says which kernel leads, the fill which zoom. */
+export function depthChart({ bars, units, chosen, width, height, axis, stageLabel }: DepthChart): SVGSVGElement | HTMLElement {
+  const bound = differenceBound(bars);
+  const places = [...new Set(bars.flatMap(({ place }) => place ?? []))].sort();
+  const firsts = units.filter(({ stage }, index) => units[index - 1]?.stage !== stage);
+  const barsOf = (place: number, large: boolean) => {
+    const colour = large ? 'large' : 'small';
+    const { fill } = zoomStyle(place);
+    return Plot.barY(
+      bars.filter((bar) => bar.place === place && bar.difference >= 0 === large),
+      {
+        fx: 'unit',
+        x: () => place,
+        y: 'difference',
+        fill: fill === 'solid' ? colours[colour] : fill === 'hatched' ? `url(#hatch-${colour})` : 'var(--surface)',
+        stroke: colours[colour],
+        strokeWidth: 1,
+        insetLeft: 0.5,
+        insetRight: 0.5,
+      },
+    );
+  };
+  return Plot.plot({
+    width,
+    height,
+    marginLeft: 44,
+    marginRight: 4,
+    marginTop: 22,
+    marginBottom: 62,
+    fx: { domain: units.map(({ name }) => name), label: null, axis: null, paddingInner: 0.18, paddingOuter: 0.05 },
+    x: { domain: places, axis: null, padding: 0.08 },
+    y: { domain: [-bound, bound], label: axis, labelArrow: 'none', ticks: 5, tickFormat: (value: number) => value.toFixed(1).replace('-', '−') },
+    marks: [
+      Plot.frame({ fx: chosen, fill: colours.ink, fillOpacity: 0.08, insetTop: -6, insetBottom: -20, rx: 4 }),
+      Plot.ruleY([0], { stroke: colours.ink, strokeOpacity: 0.6 }),
+      ...places.flatMap((place) => [barsOf(place, true), barsOf(place, false)]),
+      Plot.ruleY(
+        bars.filter(({ place }) => place === null),
+        { fx: 'unit', y: 'difference', stroke: colours.ink, strokeWidth: 3, strokeLinecap: 'round' },
+      ),
+      Plot.text(units, {
+        fx: 'name',
+        text: 'unit',
+        frameAnchor: 'bottom',
+        lineAnchor: 'top',
+        dy: 6,
+        fill: colours.ink,
+      }),
+      Plot.text(firsts, {
+        fx: 'name',
+        text: ({ stage }: { stage: string }) => stageLabel(stage),
+        frameAnchor: 'bottom-left',
+        textAnchor: 'start',
+        lineAnchor: 'top',
+        dy: 22,
+        fill: colours.muted,
+      }),
+    ],
+  });
+}
+
+/** The unit under a click on what {@link depthChart} drew. */
+export function unitAt(event: MouseEvent, drawn: Element & Partial<Pick<Plot.Plot, 'scale'>>): string | undefined {
+  const scale = drawn.scale?.('fx');
+  if (!scale?.domain) return undefined;
+  const x = event.clientX - drawn.getBoundingClientRect().left;
+  return (scale.domain as string[]).find((name) => {
+    const left = scale.apply(name) as number;
+    return x >= left && x <= left + (scale.bandwidth ?? 0);
+  });
+}

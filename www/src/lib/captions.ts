@@ -1,0 +1,72 @@
+/** Sentences that say what a chart shows, from the chart's numbers. */
+import type { Result, UnitInfo } from 'sklens';
+import { t } from '../strings';
+import { branchAttention, kernelName, largestBranch, mean, smallestBranch, unitResult } from './attention';
+
+/** Below this a difference would print as 0.000. */
+const VISIBLE = 0.0005;
+
+/** The chart of one unit: where it stands now, and how the first and last of `sweep` differ. */
+export function channelsCaption(unit: UnitInfo, current: Result, sweep: readonly Result[]): string {
+  const branch = largestBranch(unit);
+  const large = kernelName(unit, branch);
+  const values = (result: Result | undefined) => {
+    const found = result && unitResult(result, unit.name);
+    return found && branchAttention(unit, found, branch);
+  };
+  const now = values(current);
+  if (!now) return '';
+  const sentences = [
+    t.captions.channelsNow(
+      unit.name,
+      current.scale,
+      unit.channels,
+      large,
+      mean(now),
+      now.reduce((low, value) => Math.min(low, value), 1),
+      now.reduce((high, value) => Math.max(high, value), 0),
+    ),
+  ];
+  const from = values(sweep[0]);
+  const to = values(sweep.at(-1));
+  const zooms = ends(sweep);
+  if (from && to && sweep.length > 1) {
+    const change = mean(to) - mean(from);
+    const turned = from.filter((value, channel) => (to[channel] ?? value) - value > 0 === change > 0 && to[channel] !== value);
+    if (Math.abs(change) < VISIBLE) sentences.push(t.captions.channelsSame(zooms, mean(to)));
+    else if (change > 0) {
+      sentences.push(t.captions.channelsRise(zooms, large, mean(from), mean(to), turned.length, unit.channels));
+    } else {
+      const small = kernelName(unit, smallestBranch(unit));
+      sentences.push(t.captions.channelsFall(zooms, small, mean(from), mean(to), turned.length, unit.channels));
+    }
+  }
+  return sentences.join(' ');
+}
+
+/** The chart of all units: how many move, which most, and how many lean to the large kernel now. */
+export function depthCaption(units: readonly UnitInfo[], current: Result, sweep: readonly Result[]): string {
+  const first = units[0];
+  if (!first) return '';
+  const large = kernelName(first, largestBranch(first));
+  const difference = (result: Result | undefined, name: string) =>
+    (result && unitResult(result, name)?.meanDifference) ?? undefined;
+  const sentences: string[] = [];
+  if (sweep.length > 1) {
+    const changes = units.flatMap(({ name }) => {
+      const from = difference(sweep[0], name);
+      const to = difference(sweep.at(-1), name);
+      return from === undefined || to === undefined ? [] : [{ name, change: to - from }];
+    });
+    const most = changes.reduce((best, next) => (Math.abs(next.change) > Math.abs(best?.change ?? 0) ? next : best), changes[0]);
+    sentences.push(t.captions.depthMove(ends(sweep), large, changes.filter(({ change }) => change > 0).length, changes.length));
+    if (most && Math.abs(most.change) >= VISIBLE) sentences.push(t.captions.depthMost(most.name, most.change));
+  }
+  const leaning = units.filter(({ name }) => (difference(current, name) ?? 0) > 0).length;
+  sentences.push(t.captions.depthNow(current.scale, large, leaning, units.length));
+  return sentences.join(' ');
+}
+
+function ends(sweep: readonly Result[]): [number, number] {
+  return [sweep[0]?.scale ?? 1, sweep.at(-1)?.scale ?? 1];
+}

@@ -1,0 +1,12 @@
+/** Pictures from drops and pastes. */
+
+/** The first file that may be a picture; files without a type are tried too, the decoders decide. */
+export function pictureIn(data: DataTransfer | null): File | undefined {
+  const files = [...(data?.files ?? [])];
+  return files.find((file) => file.type.startsWith('image/')) ?? files[0];
+}
+
+/** Whether what hangs over the page is a file. */
+export function carriesFiles(data: DataTransfer | null): boolean {
+  return data?.types.includes('Files') ?? false;
+}

@@ -1,0 +1,250 @@
+/** The page's state: what is shown, what runs, and the analysis that belongs to it. */
+import type { BackendChoice, Progress, Result, Session, SessionInfo, UnitInfo } from 'sklens';
+import * as sklens from 'sklens';
+import { defaultUnit } from './lib/attention';
+import { clampCenter, type Point } from './lib/crop';
+import { fetchGallery, fetchPhoto, type GalleryEntry } from './lib/gallery';
+import { Latest } from './lib/latest';
+import { t } from './strings';
+
+/** The zooms of the paper's section 4.4. */
+export const PAPER_ZOOMS: readonly number[] = [1, 1.5, 2];
+export const ZOOM_RANGE = { min: 1, max: 3, step: 0.01 } as const;
+
+/** A photo on show, decoded for display. */
+export interface Photo {
+  blob: Blob;
+  image: HTMLImageElement;
+  name: string;
+  entry: GalleryEntry | null;
+}
+
+/** What the analyses in `results` belong to: results hold as long as this object is the current one. */
+interface Subject {
+  session: Session;
+  photo: Photo;
+  center: Point;
+  results: Map<number, Result>;
+}
+
+export class Explorer {
+  gallery: GalleryEntry[] = $state.raw([]);
+  photo: Photo | null = $state.raw(null);
+  zoom: number = $state(1);
+  center: Point = $state.raw([0.5, 0.5]);
+  /** While the box is dragged only the present zoom is analysed. */
+  dragging = $state(false);
+  unitName = $state('');
+  everyChannel = $state(false);
+
+  backend: BackendChoice = $state('auto');
+  info: SessionInfo | null = $state.raw(null);
+  opening = $state(true);
+  progress: Progress | null = $state.raw(null);
+  running = $state(false);
+  error: string | null = $state(null);
+
+  /** The analysis at the present zoom, or the last one while the next is under way. */
+  current: Result | null = $state.raw(null);
+  /** The analyses at {@link PAPER_ZOOMS}. */
+  sweep: Result[] = $state.raw([]);
+  /** The photo that `current` and `sweep` belong to. */
+  analysed: Photo | null = $state.raw(null);
+  /** Whether `sweep` belongs to an earlier centre. */
+  sweepStale = $state(false);
+
+  readonly units: readonly UnitInfo[] = $derived(this.info?.units ?? []);
+  readonly unit: UnitInfo | undefined = $derived(this.units.find(({ name }) => name === this.unitName) ?? this.units[0]);
+  /** Whether the numbers on show are an earlier photo's. */
+  readonly stale: boolean = $derived(this.analysed !== this.photo);
+  readonly cropPct: number = $derived(Number(this.info?.metadata.crop_pct ?? 1) || 1);
+
+  #session: Session | null = null;
+  #subject: Subject | null = null;
+  #previous: { photo: Photo | null; center: Point } | null = null;
+  #opened = 0;
+  readonly #analyses = new Latest<void>(() => this.#analyze());
+
+  /** Loads the gallery, its first photo and the network. */
+  async start(): Promise<void> {
+    await Promise.all([this.#startGallery(), this.run(this.backend)]);
+  }
+
+  async #startGallery(): Promise<void> {
+    try {
+      this.gallery = await fetchGallery();
+    } catch {
+      this.error = t.errors.gallery;
+    }
+    const first = this.gallery[0];
+    if (first && !this.photo) await this.showEntry(first);
+  }
+
+  /** Opens the network on `backend`; whatever runs keeps running until the new engine is ready. */
+  async run(backend: BackendChoice): Promise<void> {
+    const model = sklens.bundledModels()[0];
+    if (!model) {
+      this.opening = false;
+      this.error = t.errors.noModel;
+      return;
+    }
+    const turn = ++this.#opened;
+    const before = this.backend;
+    this.backend = backend;
+    this.opening = true;
+    try {
+      const session = await sklens.open({
+        model,
+        backend,
+        onProgress: (progress) => {
+          if (turn === this.#opened) this.progress = progress;
+        },
+      });
+      if (turn !== this.#opened) return session.close();
+      this.#adopt(session);
+    } catch (error) {
+      if (turn !== this.#opened) return;
+      this.error = t.errors.engine(t.engine.choices[backend], messageOf(error));
+      if (this.#session) this.backend = before;
+    } finally {
+      if (turn === this.#opened) {
+        this.opening = false;
+        this.progress = null;
+      }
+    }
+  }
+
+  #adopt(session: Session): void {
+    this.#session?.close();
+    this.#session = session;
+    this.info = session.info;
+    session.addEventListener('engine', () => (this.info = session.info));
+    if (!this.units.some(({ name }) => name === this.unitName)) this.unitName = defaultUnit(this.units);
+    this.refresh();
+  }
+
+  /** Shows a photo of the gallery. */
+  async showEntry(entry: GalleryEntry): Promise<void> {
+    try {
+      await this.#show(await fetchPhoto(entry), entry.title, entry);
+    } catch {
+      this.error = t.errors.gallery;
+    }
+  }
+
+  /** Shows a photo of the visitor's. */
+  async showFile(file: Blob | undefined): Promise<void> {
+    if (!file) {
+      this.error = t.errors.noPhoto;
+      return;
+    }
+    await this.#show(file, file instanceof File ? file.name : '', null);
+  }
+
+  async #show(blob: Blob, name: string, entry: GalleryEntry | null): Promise<void> {
+    const image = new Image();
+    image.src = URL.createObjectURL(blob);
+    try {
+      await image.decode();
+    } catch {
+      URL.revokeObjectURL(image.src);
+      this.#refuse(name);
+      return;
+    }
+    this.error = null;
+    this.#previous ??= { photo: this.photo, center: this.center };
+    this.photo = { blob, image, name, entry };
+    this.center = entry?.centre ?? [0.5, 0.5];
+    this.zoom = 1;
+    this.refresh();
+  }
+
+  #refuse(name: string, reason = t.errors.unreadable(name)): void {
+    this.error = this.photo ? `${reason} ${t.errors.photoKept}` : reason;
+  }
+
+  /** Sets the zoom, kept in range and on the slider's steps. */
+  zoomTo(zoom: number): void {
+    const { min, max, step } = ZOOM_RANGE;
+    this.zoom = Number((Math.round(Math.min(Math.max(zoom, min), max) / step) * step).toFixed(2));
+    this.refresh();
+  }
+
+  /** Moves the centre, kept where the crop at the present zoom fits. */
+  moveTo(center: Point): void {
+    if (!this.photo) return;
+    const { naturalWidth, naturalHeight } = this.photo.image;
+    this.center = clampCenter(naturalWidth, naturalHeight, this.cropPct, this.zoom, center);
+    this.refresh();
+  }
+
+  /** Tells whether the box is being dragged. */
+  drag(active: boolean): void {
+    this.dragging = active;
+    if (!active) this.refresh();
+  }
+
+  /** Analyses what is on show, unless that is known already. */
+  refresh(): void {
+    this.#analyses.submit();
+  }
+
+  async #analyze(): Promise<void> {
+    const { photo, zoom, center } = this;
+    const session = this.#session;
+    if (!session || !photo) return;
+    let subject = this.#subject;
+    if (subject?.session !== session || subject.photo !== photo || subject.center !== center) {
+      subject = { session, photo, center, results: new Map() };
+    }
+    const { results } = subject;
+    const wanted = this.dragging ? [zoom] : [zoom, ...PAPER_ZOOMS];
+    const scales = [...new Set(wanted)].filter((scale) => !results.has(scale));
+    try {
+      this.running = true;
+      if (scales.length > 0) {
+        const found = await session.analyze(photo.blob, { scales, center });
+        for (const result of found) results.set(result.scale, result);
+      }
+    } catch (error) {
+      this.#failed(error, photo, session);
+      return;
+    } finally {
+      this.running = false;
+    }
+    if (session !== this.#session || photo !== this.photo) return;
+    this.#previous = null;
+    this.#subject = subject;
+    this.analysed = photo;
+    this.info = session.info;
+    this.current = results.get(zoom) ?? this.current;
+    const sweep = PAPER_ZOOMS.flatMap((scale) => results.get(scale) ?? []);
+    this.sweepStale = sweep.length < PAPER_ZOOMS.length;
+    if (!this.sweepStale) this.sweep = sweep;
+  }
+
+  #failed(error: unknown, photo: Photo, session: Session): void {
+    const code = (error as { code?: string }).code;
+    if (session !== this.#session) return;
+    if (code === 'closed') {
+      this.error = t.errors.stopped(messageOf(error));
+      this.#session = null;
+      void this.run(this.backend);
+    } else if (code === 'bad-image' && photo === this.photo) {
+      const previous = this.#previous;
+      this.#previous = null;
+      if (previous?.photo) {
+        this.photo = previous.photo;
+        this.center = previous.center;
+        this.refresh();
+      }
+      this.#refuse(photo.name, messageOf(error));
+    } else {
+      this.error = messageOf(error);
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import type { UnitInfo } from 'sklens';
+import { attentionDomain } from '../src/charts/channels';
+import { differenceBound } from '../src/charts/depth';
+import {
+  branchAttention,
+  defaultUnit,
+  groupMeans,
+  kernelName,
+  largestBranch,
+  smallestBranch,
+  stages,
+} from '../src/lib/attention';
+
+const branch = (size: number) => ({ kernel: 3, dilation: (size - 1) / 2, groups: 32, size });
+const unit = (name: string, channels = 4, sizes = [3, 5]): UnitInfo => ({ name, path: name, channels, branches: sizes.map(branch) });
+
+describe('groupMeans', () => {
+  test('means of 16 successive channels, the last group of what is left', () => {
+    const values = Float32Array.from({ length: 40 }, (_, channel) => channel);
+    expect(groupMeans(values)).toEqual([
+      { first: 1, last: 16, mean: 7.5 },
+      { first: 17, last: 32, mean: 23.5 },
+      { first: 33, last: 40, mean: 35.5 },
+    ]);
+  });
+
+  test('a group size of 1 is every channel', () => {
+    expect(groupMeans(Float32Array.of(0.25, 0.75), 1).map(({ mean }) => mean)).toEqual([0.25, 0.75]);
+  });
+});
+
+describe('branches', () => {
+  test('are told apart by effective size, wherever they stand', () => {
+    const turned = unit('SK_2_1', 4, [5, 7, 3]);
+    expect([largestBranch(turned), smallestBranch(turned)]).toEqual([1, 2]);
+    expect(kernelName(turned, 1)).toBe('7×7');
+  });
+
+  test('own successive parts of the attention', () => {
+    const attention = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+    const result = { name: 'SK_2_1', path: '', attention, meanDifference: 0, expectedKernel: 4 };
+    expect([...branchAttention(unit('SK_2_1'), result, 1)]).toEqual([5, 6, 7, 8]);
+  });
+});
+
+test('units are grouped by stage and the first shown is the last of the second stage', () => {
+  const units = ['SK_2_1', 'SK_2_2', 'SK_3_1', 'SK_3_2', 'SK_4_1'].map((name) => unit(name));
+  expect(stages(units).map(({ stage, units }) => [stage, units.length])).toEqual([
+    ['2', 2],
+    ['3', 2],
+    ['4', 1],
+  ]);
+  expect(defaultUnit(units)).toBe('SK_3_2');
+  expect(defaultUnit([])).toBe('');
+});
+
+test('axes hold every value and show the balance', () => {
+  const series = (...means: number[]) => [{ place: null, groups: means.map((mean) => ({ first: 1, last: 1, mean })) }];
+  expect(attentionDomain(series(0.5))).toEqual([0.3, 0.7]);
+  const [low, high] = attentionDomain(series(0.02, 0.99));
+  expect(low).toBe(0);
+  expect(high).toBe(1);
+  expect(differenceBound([{ unit: 'a', place: 0, difference: -0.31 }])).toBe(0.4);
+  expect(differenceBound([])).toBe(0.1);
+});

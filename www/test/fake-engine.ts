@@ -1,0 +1,121 @@
+/** The contract of `engine.js` with numbers that depend on photo, zoom and centre but on no network. For tests and `vite --mode fake`. */
+import type { Progress, Result, SessionInfo } from '../api/types';
+import { models as presets } from './fake-models';
+
+class CodedError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly unsupported = false,
+  ) {
+    super(message);
+  }
+}
+
+/** Switches for tests. */
+export const behaviour = { loseDevice: 0, opened: [] as string[], analysed: [] as number[][], photosAlive: 0, delay: 0 };
+
+export default async function init(): Promise<unknown> {
+  return undefined;
+}
+
+export function models() {
+  return presets;
+}
+
+export class Photo {
+  private constructor(
+    readonly seed: number,
+    readonly width: number,
+    readonly height: number,
+  ) {
+    behaviour.photosAlive++;
+  }
+  static decode(bytes: Uint8Array): Photo {
+    if (bytes.length < 8) throw new CodedError('bad-image', 'The file is too short to be a picture.');
+    return new Photo(bytes.reduce((hash, byte) => (hash * 31 + byte) % 9973, 7) / 9973, 640, 480);
+  }
+  static fromRgba(data: Uint8ClampedArray | Uint8Array, width: number, height: number): Photo {
+    return new Photo((data[0] ?? 0) / 255, width, height);
+  }
+  free(): void {
+    behaviour.photosAlive--;
+  }
+}
+
+export class Engine {
+  #runs = 0;
+  private constructor(
+    readonly model: string,
+    readonly backend: 'gpu' | 'cpu',
+    readonly labels: string[] | undefined,
+  ) {}
+
+  static async open(
+    model: string,
+    _weights: Blob,
+    backend: 'auto' | 'gpu' | 'cpu',
+    onProgress: (progress: Progress) => void,
+    labels?: unknown,
+  ): Promise<Engine> {
+    behaviour.opened.push(backend);
+    onProgress({ phase: 'prepare', done: 1, total: 2 });
+    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', labels as string[] | undefined);
+  }
+
+  info(): SessionInfo {
+    const preset = presets.find(({ name }) => name === this.model) as (typeof presets)[number];
+    return {
+      ...preset,
+      model: this.model,
+      backend: this.backend,
+      adapter: this.backend === 'cpu' ? 'SIMD, one thread' : 'SwiftShader',
+      reason: this.backend === 'cpu' ? 'There is no hardware GPU adapter.' : 'Chosen by hand.',
+      classes: 200,
+      dispatches: this.#runs ? 87 : 0,
+      metadata: { crop_pct: '1.0' },
+    };
+  }
+
+  async analyze(
+    photo: Photo,
+    { scales, center }: { scales: readonly number[]; center: readonly [number, number] },
+  ): Promise<Result[]> {
+    if (behaviour.delay) await new Promise((done) => setTimeout(done, behaviour.delay));
+    if (behaviour.loseDevice > 0) {
+      behaviour.loseDevice--;
+      throw new CodedError('device-lost', 'The GPU device was lost.');
+    }
+    if (scales.some((scale) => !(scale >= 1 && scale <= 8))) throw new CodedError('bad-option', 'Scales must be 1…8.');
+    behaviour.analysed.push([...scales]);
+    this.#runs++;
+    return scales.map((scale) => this.#result(photo.seed, scale, center));
+  }
+
+  async analyzeTensor(_data: Float32Array, shape: readonly [number, number, number, number]): Promise<Result[]> {
+    return Array.from({ length: shape[0] }, (_, item) => this.#result(item / 10, 1, [0.5, 0.5]));
+  }
+
+  free(): void {}
+
+  #result(seed: number, scale: number, center: readonly [number, number]): Result {
+    const units = this.info().units.map((unit, depth) => {
+      const attention = new Float32Array(unit.channels * 2);
+      for (let c = 0; c < unit.channels; c++) {
+        const wave = Math.sin(c * 12.9898 * (depth + 1)) * 0.55 + Math.sin(c / 23 + depth + seed * 9);
+        const lean = (depth - 7) * 0.08 + (scale - 1.5) * (0.3 + 0.2 * Math.sin(depth + seed * 5)) + center[0] - 0.5;
+        attention[unit.channels + c] = 1 / (1 + Math.exp(-(wave + lean)));
+        attention[c] = 1 - (attention[unit.channels + c] as number);
+      }
+      const large = attention.subarray(unit.channels).reduce((sum, a) => sum + a, 0) / unit.channels;
+      return { name: unit.name, path: unit.path, attention, meanDifference: 2 * large - 1, expectedKernel: 3 + 2 * large };
+    });
+    const best = 0.3 + 0.2 * Math.sin(scale * 2 + seed * 7);
+    const top = [0, 1, 2, 3, 4].map((rank) => ({
+      label: this.labels?.[rank] ?? ['Egyptian cat', 'tabby cat', 'golden retriever', 'sports car, sport car', 'lemon'][(rank + Math.floor(scale)) % 5] ?? '',
+      index: rank,
+      probability: best / (1 + rank * 1.4),
+    }));
+    return { scale, top, logits: new Float32Array(200), units, milliseconds: 19.3 };
+  }
+}

@@ -1,0 +1,180 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Host } from '../api/host';
+import type { Reply, Request } from '../api/protocol';
+import * as sklens from '../api/sklens';
+import * as fake from './fake-engine';
+
+/** A worker in this thread: the real host on the fake engine, messages cloned and delivered later. */
+class LocalWorker {
+  static last: LocalWorker;
+  static sent: Request[] = [];
+  onmessage: ((event: { data: Reply }) => void) | null = null;
+  onerror: ((event: { message: string }) => void) | null = null;
+  onmessageerror: (() => void) | null = null;
+  terminated = false;
+  readonly #host = new Host(fake as never, (reply) => this.deliver(reply));
+
+  constructor() {
+    LocalWorker.last = this;
+  }
+  postMessage(request: Request): void {
+    LocalWorker.sent.push(request);
+    const copy = structuredClone(request);
+    setTimeout(() => void (this.terminated || this.#host.handle(copy)));
+  }
+  deliver(reply: Reply): void {
+    if (!this.terminated) this.onmessage?.({ data: structuredClone(reply) });
+  }
+  terminate(): void {
+    this.terminated = true;
+  }
+}
+
+const model = 'sk_shufflenet_v2_x1_0';
+const photo = (text = 'a photo of a cat') => new Blob([text]);
+const codeOf = (promise: Promise<unknown>) => promise.then(() => 'resolved', (error: sklens.SklensError) => error.code);
+
+beforeEach(() => {
+  vi.stubGlobal('Worker', LocalWorker);
+  LocalWorker.sent = [];
+  Object.assign(fake.behaviour, { loseDevice: 0, opened: [], analysed: [], photosAlive: 0, delay: 0 });
+});
+afterEach(() => vi.unstubAllGlobals());
+
+describe('open', () => {
+  test('finds the bundled weights, reports bytes and steps, and tells what runs', async () => {
+    const phases: string[] = [];
+    const session = await sklens.open({ model, onProgress: ({ phase }) => phases.push(phase) });
+    expect(phases).toEqual(['download', 'prepare']);
+    expect(session.info).toMatchObject({ model, backend: 'cpu', dispatches: 0 });
+    session.close();
+    expect(LocalWorker.last.terminated).toBe(true);
+  });
+
+  test.each([
+    ['unknown-model', { model: 'alexnet' }],
+    ['no-weights', { model: 'sknet50' }],
+    ['bad-option', { model, backend: 'tpu' as never }],
+    ['bad-weights', { model, weights: 'data:nonsense' }],
+  ])('rejects with %s', async (code, options) => {
+    expect(await codeOf(sklens.open(options))).toBe(code);
+  });
+
+  test('a worker that cannot start rejects', async () => {
+    const opening = sklens.open({ model });
+    LocalWorker.last.onerror?.({ message: '' });
+    expect(await codeOf(opening)).toBe('closed');
+  });
+});
+
+test('models() is a copy', () => {
+  const first = sklens.models();
+  (first[0] as sklens.ModelInfo).name = 'changed';
+  expect(sklens.models()[0]?.name).toBe(model);
+});
+
+describe('analyze', () => {
+  test('gives one result per scale, in order, and counts dispatches', async () => {
+    const session = await sklens.open({ model });
+    const results = await session.analyze(photo(), { scales: [2, 1, 1.5] });
+    expect(results.map(({ scale }) => scale)).toEqual([2, 1, 1.5]);
+    expect(results[0]?.units[0]?.attention).toBeInstanceOf(Float32Array);
+    expect(session.info.dispatches).toBeGreaterThan(0);
+    expect((await session.analyze(photo()))[0]?.scale).toBe(1);
+  });
+
+  test('runs calls in order', async () => {
+    const session = await sklens.open({ model });
+    const order: number[] = [];
+    const calls = [3, 1, 2].map((scale) => session.analyze(photo(), { scales: [scale] }).then(() => order.push(scale)));
+    await Promise.all(calls);
+    expect(order).toEqual([3, 1, 2]);
+    expect(fake.behaviour.analysed).toEqual([[3], [1], [2]]);
+  });
+
+  test('sends a photo once and keeps the last four', async () => {
+    const session = await sklens.open({ model });
+    const photos = ['first photo', 'second photo', 'third photo', 'fourth photo', 'fifth photo'].map(photo);
+    const sources = () => LocalWorker.sent.filter((request) => request.type === 'analyze' && request.source).length;
+    await session.analyze(photos[0] as Blob);
+    await session.analyze(photos[0] as Blob, { scales: [2] });
+    expect(sources()).toBe(1);
+    for (const each of photos) await session.analyze(each);
+    expect(sources()).toBe(5);
+    expect(fake.behaviour.photosAlive).toBe(4);
+    await session.analyze(photos[4] as Blob);
+    expect(sources()).toBe(5);
+    await session.analyze(photos[0] as Blob);
+    expect(sources()).toBe(6);
+    expect(fake.behaviour.photosAlive).toBe(4);
+  });
+
+  test('a failed first look leaves nothing behind and the session usable', async () => {
+    const session = await sklens.open({ model });
+    const image = photo();
+    expect(await codeOf(session.analyze(new Blob(['x'])))).toBe('bad-image');
+    expect(await codeOf(session.analyze(image, { scales: [99] }))).toBe('bad-option');
+    expect(fake.behaviour.photosAlive).toBe(0);
+    expect(await session.analyze(image)).toHaveLength(1);
+  });
+
+  test('takes tensors and refuses misshapen ones', async () => {
+    const session = await sklens.open({ model });
+    const data = new Float32Array(2 * 3 * 4 * 4);
+    expect(await session.analyze({ data, shape: [2, 3, 4, 4] })).toHaveLength(2);
+    expect(await codeOf(session.analyze({ data, shape: [1, 3, 4, 4] }))).toBe('bad-image');
+    expect(await codeOf(session.analyze('cat.jpg' as never))).toBe('bad-image');
+  });
+
+  test('an abort rejects at once, skips what waits, and leaves the rest', async () => {
+    const session = await sklens.open({ model });
+    fake.behaviour.delay = 30;
+    const first = new AbortController();
+    const second = new AbortController();
+    const running = session.analyze(photo(), { scales: [1], signal: first.signal });
+    const waiting = session.analyze(photo(), { scales: [2], signal: second.signal });
+    const last = session.analyze(photo(), { scales: [3] });
+    second.abort();
+    first.abort();
+    expect(await Promise.all([running, waiting].map(codeOf))).toEqual(['aborted', 'aborted']);
+    expect((await last)[0]?.scale).toBe(3);
+    expect(fake.behaviour.analysed).toEqual([[1], [3]]);
+    expect(await codeOf(session.analyze(photo(), { signal: AbortSignal.abort() }))).toBe('aborted');
+  });
+});
+
+describe('failure', () => {
+  test('close rejects what is pending and what comes later', async () => {
+    const session = await sklens.open({ model });
+    const calls = [session.analyze(photo()), session.analyze(photo())];
+    session.close();
+    expect(await Promise.all(calls.map(codeOf))).toEqual(['closed', 'closed']);
+    expect(await codeOf(session.analyze(photo()))).toBe('closed');
+  });
+
+  test('a crash in the worker rejects every pending call', async () => {
+    const session = await sklens.open({ model });
+    const calls = [session.analyze(photo()), session.analyze(photo())];
+    LocalWorker.last.deliver({ type: 'crashed', message: 'unreachable' });
+    expect(await Promise.all(calls.map(codeOf))).toEqual(['closed', 'closed']);
+  });
+
+  test('a lost device is replaced, the call repeated, and the change told', async () => {
+    const session = await sklens.open({ model, backend: 'gpu' });
+    const engines: string[] = [];
+    session.addEventListener('engine', (event) => engines.push((event as sklens.EngineEvent).info.backend));
+    fake.behaviour.loseDevice = 1;
+    expect(await session.analyze(photo())).toHaveLength(1);
+    expect(engines).toEqual(['gpu']);
+    fake.behaviour.loseDevice = 2;
+    expect(await codeOf(session.analyze(photo()))).toBe('device-lost');
+    expect(await session.analyze(photo())).toHaveLength(1);
+  });
+
+  test('auto falls back to the CPU when the device is lost twice', async () => {
+    const session = await sklens.open({ model });
+    fake.behaviour.loseDevice = 2;
+    expect(await session.analyze(photo())).toHaveLength(1);
+    expect(fake.behaviour.opened).toEqual(['auto', 'auto', 'cpu']);
+  });
+});

@@ -1,0 +1,43 @@
+import { fileURLToPath } from 'node:url';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** For unit tests and `--mode fake` (development only): the API's sources on a stand-in for the wasm. */
+function fakeEngine(): Plugin {
+  return {
+    name: 'fake-engine',
+    enforce: 'pre',
+    resolveId: (source) =>
+      source === './engine.js' || source === './models.js' ? path(`./test/fake-${source.slice(2, -3)}.ts`) : undefined,
+  };
+}
+
+export default defineConfig(({ mode, command }) => {
+  const testing = process.env.VITEST !== undefined;
+  const fake = testing || (mode === 'fake' && command === 'serve');
+  return {
+    root: path(testing ? '.' : '..'),
+    base: './',
+    cacheDir: path('./node_modules/.vite'),
+    publicDir: path('./public'),
+    plugins: [svelte({ configFile: false, prebundleSvelteLibraries: false }), ...(fake ? [fakeEngine()] : [])],
+    resolve: {
+      alias: { sklens: fake ? path('./api/sklens.ts') : path('../pkg/sklens.js') },
+      ...(testing ? { conditions: ['browser'] } : {}),
+    },
+    optimizeDeps: { exclude: ['svelte'] },
+    worker: { format: 'es' },
+    build: {
+      target: 'es2023',
+      outDir: path('../dist'),
+      emptyOutDir: true,
+      assetsInlineLimit: 0,
+      rolldownOptions: { input: path('../index.html') },
+    },
+    server: { watch: { ignored: ['**/target/**', '**/dist/**'] } },
+    test: { include: ['test/**/*.test.ts'], environment: 'node' },
+  };
+});
