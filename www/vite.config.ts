@@ -35,7 +35,13 @@ export default defineConfig(({ mode, command }) => {
       outDir: path('../dist'),
       emptyOutDir: true,
       assetsInlineLimit: 0,
-      rolldownOptions: { input: path('../index.html') },
+      rolldownOptions: {
+        input: path('../index.html'),
+        output: {
+          assetFileNames: ({ names }) =>
+            names.some((name) => name.endsWith('.safetensors')) ? 'models/[name][extname]' : 'assets/[name]-[hash][extname]',
+        },
+      },
     },
     server: { watch: { ignored: ['**/target/**', '**/dist/**'] } },
     test: { include: ['test/**/*.test.ts'], environment: 'node' },

@@ -30,14 +30,3 @@ export async function download(url: string, onProgress: (progress: Progress) => 
   }
   return new Blob(parts);
 }
-
-/** Fetches a JSON file of labels. Throws `bad-weights`. */
-export async function downloadLabels(url: string): Promise<unknown> {
-  try {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    return await response.json();
-  } catch (error) {
-    throw new SklensError('bad-weights', `The labels at ${url} could not be read: ${messageOf(error)}`);
-  }
-}

@@ -21,7 +21,6 @@ export class Engine {
     weights: Blob,
     backend: 'auto' | 'gpu' | 'cpu',
     onProgress: (progress: Progress) => void,
-    labels?: unknown,
   ): Promise<Engine>;
   info(): SessionInfo;
   analyze(

@@ -1,4 +1,4 @@
-import { download, downloadLabels } from './download.js';
+import { download } from './download.js';
 import type * as EngineModule from './engine.js';
 import type { Engine, Photo } from './engine.js';
 import { codeOf, messageOf, SklensError } from './error.js';
@@ -39,13 +39,12 @@ export class Host {
     const report = (progress: Parameters<Parameters<typeof Engine.open>[3]>[0]) =>
       this.reply({ type: 'progress', progress });
     const ready = this.wasm.default();
-    const [weights, labels] = await Promise.all([
+    const [weights] = await Promise.all([
       typeof request.weights === 'string' ? download(request.weights, report) : request.weights,
-      typeof request.labels === 'string' ? downloadLabels(request.labels) : request.labels,
       ready,
     ]);
     this.#backend = request.backend;
-    this.#reopen = (backend) => this.wasm.Engine.open(request.model, weights, backend, report, labels);
+    this.#reopen = (backend) => this.wasm.Engine.open(request.model, weights, backend, report);
     this.#engine = await this.#reopen(request.backend);
     this.reply({ type: 'opened', info: this.#engine.info() });
   }

@@ -3,5 +3,5 @@ import type { ModelInfo } from './types.js';
 
 export const models: readonly ModelInfo[];
 
-/** Where the weights and labels that ship with the package are, by preset. */
-export const bundled: Readonly<Record<string, { weights: URL; labels?: URL }>>;
+/** Where the weights that ship with the package are, by preset. */
+export const bundled: Readonly<Record<string, URL>>;

@@ -8,7 +8,6 @@ export interface OpenRequest {
   type: 'open';
   model: string;
   weights: Blob | string;
-  labels?: readonly string[] | string;
   backend: BackendChoice;
 }
 

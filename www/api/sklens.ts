@@ -25,7 +25,7 @@ export function bundledModels(): string[] {
  * Rejects with `unknown-model`, `no-weights`, `bad-weights`, `bad-option` or `device-lost` (a GPU was asked for
  * and there is none).
  */
-export async function open({ model, weights, labels, backend = 'auto', onProgress }: OpenOptions): Promise<Session> {
+export async function open({ model, weights, backend = 'auto', onProgress }: OpenOptions): Promise<Session> {
   const known = presets.map((preset) => preset.name);
   if (!known.includes(model)) {
     throw new SklensError('unknown-model', `There is no model “${model}”. Known models: ${known.join(', ')}.`);
@@ -33,21 +33,18 @@ export async function open({ model, weights, labels, backend = 'auto', onProgres
   if (!['auto', 'gpu', 'cpu'].includes(backend)) {
     throw new SklensError('bad-option', `There is no backend “${backend}”. Use auto, gpu or cpu.`);
   }
-  const own = weights === undefined ? bundled[model] : undefined;
-  if (weights === undefined && !own) {
+  const source = weights ?? bundled[model];
+  if (source === undefined) {
     throw new SklensError(
       'no-weights',
       `No weights ship with ${model}: pass \`weights\`, a safetensors file or its URL. Bundled: ${bundledModels().join(', ') || 'none'}.`,
     );
   }
-  const source = weights ?? (own as { weights: URL }).weights;
-  const names = labels ?? own?.labels?.href;
   const request: OpenRequest = {
     type: 'open',
     model,
     weights: source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href,
     backend,
-    ...(names === undefined ? {} : { labels: names }),
   };
   const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   return Session.start(worker, request, onProgress);

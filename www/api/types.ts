@@ -50,8 +50,10 @@ export interface SessionInfo {
   classes: number;
   /** Steps that the last run dispatched; 0 before the first. */
   dispatches: number;
-  /** The weights file's metadata, `crop_pct` among it where known. */
-  metadata: Record<string, unknown>;
+  /** Side of the crop at zoom 1 as a fraction of the photo's shorter side. */
+  cropPct: number;
+  /** The weights file's metadata. */
+  metadata: Record<string, string>;
 }
 
 /** Attention of one SK unit for one input. */
@@ -117,8 +119,6 @@ export interface OpenOptions {
   model: string;
   /** A safetensors file; a string is a URL. Default: the weights bundled with the model. */
   weights?: Blob | URL | string;
-  /** Class names in the order of the classifier. Default: the bundled ones, else the file's own. */
-  labels?: readonly string[];
   /** Default `auto`. */
   backend?: BackendChoice;
   onProgress?: (progress: Progress) => void;

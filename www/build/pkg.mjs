@@ -2,7 +2,7 @@
  * Completes `pkg/` after tsc: copies the bundled weights into `pkg/models/` and writes `pkg/models.js`, so that the
  * list of presets is there without waiting for the wasm. Needs `pkg/engine.js` and `pkg/engine_bg.wasm`.
  *
- * Bundled files are named `models/PRESET.DATASET.safetensors`, their class names `models/PRESET.DATASET.labels.json`.
+ * Bundled files are named `models/PRESET.DATASET.safetensors`.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -21,17 +21,12 @@ const models = engine.models();
 
 rmSync(new URL('models/', pkg), { recursive: true, force: true });
 mkdirSync(new URL('models/', pkg));
-const copied = (name) => {
-  copyFileSync(new URL(`models/${name}`, top), new URL(`models/${name}`, pkg));
-  return `new URL('./models/${name}', import.meta.url)`;
-};
 const bundled = readdirSync(new URL('models/', top))
   .filter((name) => name.endsWith('.safetensors'))
   .map((name) => {
-    const labels = name.replace(/safetensors$/, 'labels.json');
-    const entries = [`weights: ${copied(name)}`];
-    if (existsSync(new URL(`models/${labels}`, top))) entries.push(`labels: ${copied(labels)}`);
-    return `  ${JSON.stringify(name.split('.')[0])}: { ${entries.join(', ')} },`;
+    copyFileSync(new URL(`models/${name}`, top), new URL(`models/${name}`, pkg));
+    // A bundler finds and copies the file by this expression.
+    return `  ${JSON.stringify(name.split('.')[0])}: new URL('./models/${name}', import.meta.url),`;
   });
 
 writeFileSync(

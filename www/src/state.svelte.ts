@@ -48,19 +48,27 @@ export class Explorer {
   current: Result | null = $state.raw(null);
   /** The analyses at {@link PAPER_ZOOMS}. */
   sweep: Result[] = $state.raw([]);
-  /** The photo that `current` and `sweep` belong to. */
-  analysed: Photo | null = $state.raw(null);
+  /** What `current` belongs to. */
+  analysed: Subject | null = $state.raw(null);
   /** Whether `sweep` belongs to an earlier centre. */
   sweepStale = $state(false);
 
   readonly units: readonly UnitInfo[] = $derived(this.info?.units ?? []);
   readonly unit: UnitInfo | undefined = $derived(this.units.find(({ name }) => name === this.unitName) ?? this.units[0]);
   /** Whether the numbers on show are an earlier photo's. */
-  readonly stale: boolean = $derived(this.analysed !== this.photo);
-  readonly cropPct: number = $derived(Number(this.info?.metadata.crop_pct ?? 1) || 1);
+  readonly stale: boolean = $derived(this.analysed?.photo !== this.photo);
+  /** Whether every number on show belongs to what is on show. */
+  readonly settled: boolean = $derived(
+    !this.opening &&
+      !this.running &&
+      !this.stale &&
+      !this.sweepStale &&
+      this.analysed?.center === this.center &&
+      this.current?.scale === this.zoom,
+  );
+  readonly cropPct: number = $derived(this.info?.cropPct ?? 1);
 
   #session: Session | null = null;
-  #subject: Subject | null = null;
   #previous: { photo: Photo | null; center: Point } | null = null;
   #opened = 0;
   readonly #analyses = new Latest<void>(() => this.#analyze());
@@ -193,7 +201,7 @@ export class Explorer {
     const { photo, zoom, center } = this;
     const session = this.#session;
     if (!session || !photo) return;
-    let subject = this.#subject;
+    let subject = this.analysed;
     if (subject?.session !== session || subject.photo !== photo || subject.center !== center) {
       subject = { session, photo, center, results: new Map() };
     }
@@ -214,8 +222,7 @@ export class Explorer {
     }
     if (session !== this.#session || photo !== this.photo) return;
     this.#previous = null;
-    this.#subject = subject;
-    this.analysed = photo;
+    this.analysed = subject;
     this.info = session.info;
     this.current = results.get(zoom) ?? this.current;
     const sweep = PAPER_ZOOMS.flatMap((scale) => results.get(scale) ?? []);

@@ -48,7 +48,6 @@ export class Engine {
   private constructor(
     readonly model: string,
     readonly backend: 'gpu' | 'cpu',
-    readonly labels: string[] | undefined,
   ) {}
 
   static async open(
@@ -56,11 +55,10 @@ export class Engine {
     _weights: Blob,
     backend: 'auto' | 'gpu' | 'cpu',
     onProgress: (progress: Progress) => void,
-    labels?: unknown,
   ): Promise<Engine> {
     behaviour.opened.push(backend);
     onProgress({ phase: 'prepare', done: 1, total: 2 });
-    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', labels as string[] | undefined);
+    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu');
   }
 
   info(): SessionInfo {
@@ -73,6 +71,7 @@ export class Engine {
       reason: this.backend === 'cpu' ? 'There is no hardware GPU adapter.' : 'Chosen by hand.',
       classes: 200,
       dispatches: this.#runs ? 87 : 0,
+      cropPct: 1,
       metadata: { crop_pct: '1.0' },
     };
   }
@@ -112,7 +111,7 @@ export class Engine {
     });
     const best = 0.3 + 0.2 * Math.sin(scale * 2 + seed * 7);
     const top = [0, 1, 2, 3, 4].map((rank) => ({
-      label: this.labels?.[rank] ?? ['Egyptian cat', 'tabby cat', 'golden retriever', 'sports car, sport car', 'lemon'][(rank + Math.floor(scale)) % 5] ?? '',
+      label: ['Egyptian cat', 'tabby cat', 'golden retriever', 'sports car, sport car', 'lemon'][(rank + Math.floor(scale)) % 5] ?? '',
       index: rank,
       probability: best / (1 + rank * 1.4),
     }));

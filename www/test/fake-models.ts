@@ -23,4 +23,4 @@ export const models: ModelInfo[] = [
   { name: 'sknet50', params: 27479784, macs: 4462710784, inputSize: [224, 224], units: [unit(2, 1, 128)] },
 ];
 
-export const bundled = { sk_shufflenet_v2_x1_0: { weights: new URL('data:application/octet-stream,weights') } };
+export const bundled = { sk_shufflenet_v2_x1_0: new URL('data:application/octet-stream,weights') };

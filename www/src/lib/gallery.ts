@@ -8,7 +8,10 @@ export interface GalleryEntry {
   author: string;
   licence: string;
   licenceUrl: string;
+  /** Where the file was taken from, in words. */
   source: string;
+  /** The photo's own page, where it has one. */
+  sourceUrl?: string;
   width: number;
   height: number;
   /** Where the object is, as fractions of the photo. */

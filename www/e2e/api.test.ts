@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { openSite, visit, type Site } from './browser';
+import { galleryPhoto, galleryFiles, settled } from './explorer';
+
+/** `window.sklens` in a browser without WebGPU. */
+describe('window.sklens', () => {
+  let site: Site;
+  let page: Page;
+  let photo: string;
+  beforeAll(async () => {
+    site = await openSite('none');
+    page = (await visit(site)).page;
+    await settled(page);
+    photo = (await galleryPhoto((await galleryFiles())[0] as string)).toString('base64');
+    await page.evaluate((base64) => {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      Object.assign(window, {
+        photo: new Blob([bytes], { type: 'image/jpeg' }),
+        model: window.sklens.bundledModels()[0],
+        codeOf: (promise: Promise<unknown>) =>
+          promise.then(
+            () => 'resolved',
+            (error: { code?: string; message: string }) => `${error.code}: ${error.message}`,
+          ),
+      });
+    }, photo);
+  });
+  afterAll(() => site.close());
+
+  test('lists the presets without waiting', async () => {
+    const models = await page.evaluate(() => window.sklens.models());
+    const find = (name: string) => models.find((model) => model.name === name);
+    expect(find('sknet50')).toMatchObject({ params: 27_479_784, macs: 4_462_710_784, inputSize: [224, 224] });
+    expect(find('sknet50')?.units).toHaveLength(16);
+    expect(find('sk_shufflenet_v2_x1_0')).toMatchObject({ params: 2_503_044 });
+    expect(find('sk_shufflenet_v2_x1_0')?.units[0]).toMatchObject({
+      name: 'SK_2_1',
+      branches: [
+        { kernel: 3, dilation: 1, size: 3 },
+        { kernel: 3, dilation: 2, size: 5 },
+      ],
+    });
+  });
+
+  test('analyses Blob, ImageBitmap, ImageData and tensors; results keep the order of scales', async () => {
+    const found = await page.evaluate(async () => {
+      const { sklens, photo, model } = window as unknown as Setting;
+      const session = await sklens.open({ model, backend: 'cpu' });
+      const bitmap = await createImageBitmap(photo);
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d') as OffscreenCanvasRenderingContext2D;
+      context.drawImage(bitmap, 0, 0);
+      const pixels = context.getImageData(0, 0, bitmap.width, bitmap.height);
+      const scales = [2, 1];
+      const results = [];
+      for (const image of [photo, bitmap, pixels]) results.push(await session.analyze(image, { scales }));
+      const [h, w] = session.info.inputSize;
+      const tensors = await session.analyze({ data: new Float32Array(2 * 3 * h * w).fill(0.5), shape: [2, 3, h, w] });
+      const info = session.info;
+      session.close();
+      const plain = (result: (typeof tensors)[number]) => ({
+        scale: result.scale,
+        logits: [...result.logits],
+        sums: result.units.map(({ attention }) => {
+          const half = attention.length / 2;
+          return Math.max(...attention.subarray(0, half).map((value, c) => Math.abs(value + (attention[half + c] as number) - 1)));
+        }),
+      });
+      return { info, results: results.map((list) => list.map(plain)), tensors: tensors.map(plain) };
+    });
+    expect(found.info).toMatchObject({ backend: 'cpu', classes: 200, params: 1_683_044 });
+    expect(found.info.dispatches).toBeGreaterThan(10);
+    const [fromBlob, fromBitmap, fromPixels] = found.results;
+    for (const list of found.results) expect(list.map(({ scale }) => scale)).toEqual([2, 1]);
+    expect(fromBitmap).toEqual(fromPixels);
+    // The browser's JPEG decoder may differ from ours by a little.
+    const distance = (a: number[] = [], b: number[] = []) => Math.max(...a.map((value, index) => Math.abs(value - (b[index] ?? NaN))));
+    expect(distance(fromBlob?.[0]?.logits, fromBitmap?.[0]?.logits)).toBeLessThan(0.5);
+    expect(distance(fromBlob?.[0]?.logits, fromBlob?.[1]?.logits)).toBeGreaterThan(0.5);
+    expect(Math.max(...(fromBlob?.flatMap(({ sums }) => sums) ?? [NaN]))).toBeLessThan(1e-5);
+    expect(found.tensors).toHaveLength(2);
+    expect(found.tensors[0]?.logits).toEqual(found.tensors[1]?.logits);
+  });
+
+  test('errors carry their code and help', async () => {
+    const codes = await page.evaluate(async () => {
+      const { sklens, photo, model, codeOf } = window as unknown as Setting;
+      const session = await sklens.open({ model, backend: 'cpu' });
+      const nonsense = new Blob([new Uint8Array(1000)]);
+      const before = [
+        await codeOf(sklens.open({ model: 'alexnet' })),
+        await codeOf(sklens.open({ model: 'sknet50' })),
+        await codeOf(sklens.open({ model, weights: nonsense })),
+        await codeOf(sklens.open({ model, weights: 'nowhere.safetensors' })),
+        await codeOf(sklens.open({ model, backend: 'gpu' })),
+        await codeOf(session.analyze(nonsense)),
+        await codeOf(session.analyze(photo, { scales: [0.5] })),
+        await codeOf(session.analyze(photo, { size: 4000 })),
+        await codeOf(session.analyze(photo, { center: [NaN, 0] })),
+        await codeOf(session.analyze(photo, { signal: AbortSignal.abort() })),
+      ];
+      const usable = await codeOf(session.analyze(photo));
+      const pending = [codeOf(session.analyze(photo)), codeOf(session.analyze(photo))];
+      session.close();
+      return [...before, usable, ...(await Promise.all(pending)), await codeOf(session.analyze(photo))];
+    });
+    expect(codes.map((code) => code.split(':')[0])).toEqual([
+      'unknown-model',
+      'no-weights',
+      'bad-weights',
+      'bad-weights',
+      'device-lost',
+      'bad-image',
+      'bad-option',
+      'bad-option',
+      'bad-option',
+      'aborted',
+      'resolved',
+      'closed',
+      'closed',
+      'closed',
+    ]);
+    expect(codes[0]).toContain('sknet50');
+  });
+});
+
+/** What the set-up puts beside `window.sklens`. */
+interface Setting {
+  sklens: Window['sklens'];
+  photo: Blob;
+  model: string;
+  codeOf: (promise: Promise<unknown>) => Promise<string>;
+}

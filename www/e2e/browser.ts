@@ -1,0 +1,62 @@
+/** Real Chromium on the built page. `SKLENS_URL` and `SKLENS_CHROMIUM` replace the own server and /usr/bin/chromium. */
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { serve } from './server';
+
+/** `webgpu`: WebGPU on Chromium's software adapter. `none`: no WebGPU at all. */
+export type Gpu = 'webgpu' | 'none';
+
+const common = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const flags: Record<Gpu, string[]> = {
+  webgpu: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  none: ['--disable-features=WebGPU,WebGPUService', '--disable-blink-features=WebGPU', '--disable-gpu'],
+};
+
+/** A browser with the page's address. */
+export interface Site {
+  browser: Browser;
+  url: string;
+  close(): Promise<void>;
+}
+
+export async function openSite(gpu: Gpu): Promise<Site> {
+  const own = process.env.SKLENS_URL ? undefined : await serve();
+  const browser = await chromium.launch({
+    executablePath: process.env.SKLENS_CHROMIUM ?? '/usr/bin/chromium',
+    args: [...common, ...flags[gpu]],
+  });
+  return {
+    browser,
+    url: process.env.SKLENS_URL ?? (own as { url: string }).url,
+    close: async () => {
+      await browser.close();
+      own?.server.close();
+    },
+  };
+}
+
+/** A visit: the page, and everything that went wrong on it so far. */
+export interface Visit {
+  page: Page;
+  problems: string[];
+}
+
+/** Opens the page; console errors, uncaught errors and requests to other origins are collected. */
+export async function visit(site: Site, options: BrowserContextOptions = {}): Promise<Visit> {
+  const page = await site.browser.newPage({ viewport: { width: 1440, height: 900 }, ...options });
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
+  page.on('console', (message) => message.type() === 'error' && problems.push(`console: ${message.text()}`));
+  page.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol.startsWith('http') && origin !== new URL(site.url).origin) problems.push(`request: ${request.url()}`);
+  });
+  await page.goto(site.url);
+  return { page, problems };
+}

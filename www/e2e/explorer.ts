@@ -1,0 +1,105 @@
+/** What a visitor sees and does, in terms of the page. */
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+
+const gallery = new URL('../public/gallery/', import.meta.url);
+
+/** A gallery photo's file. */
+export function galleryPhoto(name: string): Promise<Buffer> {
+  return readFile(new URL(name, gallery));
+}
+
+/** The entries of the gallery, in the page's order. */
+export async function galleryFiles(): Promise<string[]> {
+  const entries = JSON.parse(await readFile(new URL('gallery.json', gallery), 'utf8')) as { file: string }[];
+  return entries.map(({ file }) => file);
+}
+
+/** What the page says at one moment. */
+export interface Reading {
+  /** The present zoom's label in both charts. */
+  now: string;
+  predictions: { label: string; percent: number }[];
+  /** Mean difference by unit: at 1.0×, 1.5×, 2.0× and now. */
+  units: Record<string, number[]>;
+  /** The chosen unit's channels, in groups of 16: at 1.0×, 1.5×, 2.0× and now. */
+  channels: number[][];
+}
+
+/** Reads predictions and the tables behind both charts. */
+export async function read(page: Page): Promise<Reading> {
+  for (const name of ['channels', 'depth']) {
+    const details = page.locator(`section[aria-labelledby=${name}] details`);
+    if (!(await details.evaluate((element: HTMLDetailsElement) => element.open))) {
+      await details.locator('summary').click();
+      await details.locator('table').waitFor();
+    }
+  }
+  return page.evaluate(() => {
+    const numeral = (text: string | null) => Number((text ?? '').replace('−', '-').replace(' %', ''));
+    const rows = (name: string) => [...document.querySelectorAll(`section[aria-labelledby=${name}] tbody tr`)];
+    const cells = (row: Element) => [...row.querySelectorAll('td')].map((cell) => numeral(cell.textContent));
+    return {
+      now: document.querySelector('section[aria-labelledby=depth] thead th:last-child')?.textContent ?? '',
+      predictions: [...document.querySelectorAll('.look ol li')].map((item) => ({
+        label: item.getAttribute('title') ?? '',
+        percent: numeral(item.querySelector('.value')?.textContent ?? ''),
+      })),
+      units: Object.fromEntries(rows('depth').map((row) => [row.querySelector('th')?.textContent ?? '', cells(row)])),
+      channels: rows('channels').map(cells),
+    };
+  });
+}
+
+/** Waits until the analysis of what is on show has arrived. */
+export async function settled(page: Page, timeout = 90_000): Promise<void> {
+  await page.locator('main[aria-busy=false]').waitFor({ timeout });
+}
+
+/** Drops a file on the page. */
+export async function drop(page: Page, bytes: Buffer, name: string, type: string): Promise<void> {
+  const data = await transfer(page, bytes, name, type);
+  await page.dispatchEvent('main', 'dragover', { dataTransfer: data });
+  await page.dispatchEvent('main', 'drop', { dataTransfer: data });
+}
+
+/** Pastes a file into the page. */
+export async function paste(page: Page, bytes: Buffer, name: string, type: string): Promise<void> {
+  const data = await transfer(page, bytes, name, type);
+  await page.evaluate(
+    (clipboardData) => document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true })),
+    data,
+  );
+}
+
+function transfer(page: Page, bytes: Buffer, name: string, type: string) {
+  return page.evaluateHandle(
+    ({ base64, name, type }) => {
+      const data = new DataTransfer();
+      const binary = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      data.items.add(new File([binary], name, { type }));
+      return data;
+    },
+    { base64: bytes.toString('base64'), name, type },
+  );
+}
+
+/** Moves the zoom slider and waits for the answer. */
+export async function zoomTo(page: Page, zoom: number): Promise<void> {
+  await page.locator('#zoom').fill(String(zoom));
+  await settled(page);
+}
+
+/** Chooses an engine and waits until it runs and has answered. */
+export async function runOn(page: Page, backend: 'gpu' | 'cpu'): Promise<void> {
+  await page.locator(`input[name=backend][value=${backend}]`).check();
+  await page.locator(`#engine [data-backend=${backend}]`).waitFor({ timeout: 90_000 });
+  await settled(page);
+}
+
+/** Largest absolute difference of two readings' numbers for the present zoom. */
+export function attentionChange(before: Reading, after: Reading): number {
+  const now = ({ units }: Reading) => Object.entries(units).map(([name, values]) => [name, values.at(-1)] as const);
+  const earlier = new Map(now(before));
+  return Math.max(...now(after).map(([name, value]) => Math.abs((value ?? NaN) - (earlier.get(name) ?? NaN))));
+}
