@@ -11,6 +11,8 @@ import { t } from './strings';
 export const PAPER_ZOOMS: readonly number[] = [1, 1.5, 2];
 export const ZOOM_RANGE = { min: 1, max: 3, step: 0.01 } as const;
 
+const preset = sklens.models().find(({ name }) => name === sklens.bundledModels()[0]);
+
 /** A photo on show, decoded for display. */
 export interface Photo {
   blob: Blob;
@@ -34,7 +36,7 @@ export class Explorer {
   center: Point = $state.raw([0.5, 0.5]);
   /** While the box is dragged only the present zoom is analysed. */
   dragging = $state(false);
-  unitName = $state('');
+  unitName = $state(defaultUnit(preset?.units ?? []));
   everyChannel = $state(false);
 
   backend: BackendChoice = $state('auto');
@@ -53,7 +55,8 @@ export class Explorer {
   /** Whether `sweep` belongs to an earlier centre. */
   sweepStale = $state(false);
 
-  readonly units: readonly UnitInfo[] = $derived(this.info?.units ?? []);
+  /** The preset's until the network is loaded, so that the page has its shape from the start. */
+  readonly units: readonly UnitInfo[] = $derived(this.info?.units ?? preset?.units ?? []);
   readonly unit: UnitInfo | undefined = $derived(this.units.find(({ name }) => name === this.unitName) ?? this.units[0]);
   /** Whether the numbers on show are an earlier photo's. */
   readonly stale: boolean = $derived(this.analysed?.photo !== this.photo);
@@ -90,8 +93,7 @@ export class Explorer {
 
   /** Opens the network on `backend`; whatever runs keeps running until the new engine is ready. */
   async run(backend: BackendChoice): Promise<void> {
-    const model = sklens.bundledModels()[0];
-    if (!model) {
+    if (!preset) {
       this.opening = false;
       this.error = t.errors.noModel;
       return;
@@ -102,7 +104,7 @@ export class Explorer {
     this.opening = true;
     try {
       const session = await sklens.open({
-        model,
+        model: preset.name,
         backend,
         onProgress: (progress) => {
           if (turn === this.#opened) this.progress = progress;

@@ -13,7 +13,7 @@ class CodedError extends Error {
 }
 
 /** Switches for tests. */
-export const behaviour = { loseDevice: 0, opened: [] as string[], analysed: [] as number[][], photosAlive: 0, delay: 0 };
+export const behaviour = { loseDevice: 0, opened: [] as string[], analysed: [] as number[][], photosAlive: 0, delay: 0, refuse: [] as string[] };
 
 export default async function init(): Promise<unknown> {
   return undefined;
@@ -57,6 +57,7 @@ export class Engine {
     onProgress: (progress: Progress) => void,
   ): Promise<Engine> {
     behaviour.opened.push(backend);
+    if (behaviour.refuse.includes(backend)) throw new CodedError('device-lost', 'There is no GPU here.');
     onProgress({ phase: 'prepare', done: 1, total: 2 });
     return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu');
   }

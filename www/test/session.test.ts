@@ -1,43 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Host } from '../api/host';
-import type { Reply, Request } from '../api/protocol';
 import * as sklens from '../api/sklens';
 import * as fake from './fake-engine';
-
-/** A worker in this thread: the real host on the fake engine, messages cloned and delivered later. */
-class LocalWorker {
-  static last: LocalWorker;
-  static sent: Request[] = [];
-  onmessage: ((event: { data: Reply }) => void) | null = null;
-  onerror: ((event: { message: string }) => void) | null = null;
-  onmessageerror: (() => void) | null = null;
-  terminated = false;
-  readonly #host = new Host(fake as never, (reply) => this.deliver(reply));
-
-  constructor() {
-    LocalWorker.last = this;
-  }
-  postMessage(request: Request): void {
-    LocalWorker.sent.push(request);
-    const copy = structuredClone(request);
-    setTimeout(() => void (this.terminated || this.#host.handle(copy)));
-  }
-  deliver(reply: Reply): void {
-    if (!this.terminated) this.onmessage?.({ data: structuredClone(reply) });
-  }
-  terminate(): void {
-    this.terminated = true;
-  }
-}
+import { LocalWorker } from './local-worker';
 
 const model = 'sk_shufflenet_v2_x1_0';
 const photo = (text = 'a photo of a cat') => new Blob([text]);
 const codeOf = (promise: Promise<unknown>) => promise.then(() => 'resolved', (error: sklens.SklensError) => error.code);
 
 beforeEach(() => {
-  vi.stubGlobal('Worker', LocalWorker);
-  LocalWorker.sent = [];
-  Object.assign(fake.behaviour, { loseDevice: 0, opened: [], analysed: [], photosAlive: 0, delay: 0 });
+  LocalWorker.install();
 });
 afterEach(() => vi.unstubAllGlobals());
 

@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { GalleryEntry } from '../src/lib/gallery';
+import { Explorer } from '../src/state.svelte';
+import * as fake from './fake-engine';
+import { LocalWorker } from './local-worker';
+
+const entry = {
+  file: 'cat.jpg',
+  title: 'Cat',
+  alt: 'A cat.',
+  author: 'Somebody',
+  licence: 'CC0',
+  licenceUrl: '',
+  source: '',
+  width: 640,
+  height: 480,
+  centre: [0.4, 0.5],
+} satisfies GalleryEntry;
+
+/** Shows everything but files that say they cannot be shown. */
+class LocalImage {
+  src = '';
+  naturalWidth = 640;
+  naturalHeight = 480;
+  async decode(): Promise<void> {
+    if (this.src === 'unreadable') throw new Error('not a picture');
+  }
+}
+
+const settled = (explorer: Explorer) => vi.waitFor(() => expect(explorer.settled).toBe(true));
+
+async function started(): Promise<Explorer> {
+  const explorer = new Explorer();
+  await explorer.start();
+  await settled(explorer);
+  return explorer;
+}
+
+beforeEach(() => {
+  LocalWorker.install();
+  vi.stubGlobal('Image', LocalImage);
+  vi.stubGlobal('document', { baseURI: 'http://localhost/' });
+  vi.stubGlobal('fetch', async (url: URL | string) =>
+    String(url).endsWith('.json') ? Response.json([entry]) : new Response(`bytes of ${url}`),
+  );
+  vi.spyOn(URL, 'createObjectURL').mockImplementation((file) => ((file as File).type === 'text/plain' ? 'unreadable' : 'blob:'));
+  vi.spyOn(URL, 'revokeObjectURL').mockImplementation(() => undefined);
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+test('starts with the first photo of the gallery, analysed at its centre and at the zooms of the paper', async () => {
+  const explorer = await started();
+  expect(explorer.photo?.entry?.title).toBe('Cat');
+  expect(explorer.center).toEqual([0.4, 0.5]);
+  expect(explorer.current?.scale).toBe(1);
+  expect(explorer.sweep.map(({ scale }) => scale)).toEqual([1, 1.5, 2]);
+  expect(explorer.unitName).toBe('SK_3_8');
+  expect(fake.behaviour.analysed).toEqual([[1, 1.5, 2]]);
+});
+
+test('a run of slider moves analyses the first and the last, known zooms none', async () => {
+  const explorer = await started();
+  for (let zoom = 1.01; zoom < 1.4; zoom += 0.01) explorer.zoomTo(zoom);
+  await settled(explorer);
+  expect(explorer.current?.scale).toBe(1.39);
+  expect(fake.behaviour.analysed.slice(1)).toEqual([[1.01], [1.39]]);
+  explorer.zoomTo(2);
+  expect(explorer.current?.scale).toBe(2);
+  expect(fake.behaviour.analysed).toHaveLength(3);
+});
+
+test('zoom and centre stay in range', async () => {
+  const explorer = await started();
+  explorer.zoomTo(9);
+  expect(explorer.zoom).toBe(3);
+  explorer.zoomTo(2);
+  explorer.moveTo([2, -1]);
+  expect(explorer.center).toEqual([0.8125, 0.25]);
+  await settled(explorer);
+});
+
+test('while the box is dragged only the present zoom is analysed, the sweep follows', async () => {
+  const explorer = await started();
+  explorer.zoomTo(1.8);
+  await settled(explorer);
+  explorer.drag(true);
+  explorer.moveTo([0.6, 0.5]);
+  await vi.waitFor(() => expect(explorer.running).toBe(false));
+  expect(explorer.sweepStale).toBe(true);
+  explorer.drag(false);
+  await settled(explorer);
+  expect(fake.behaviour.analysed.slice(2)).toEqual([[1.8], [1, 1.5, 2]]);
+});
+
+test.each([
+  ['the browser', new File(['words'], 'notes.txt', { type: 'text/plain' })],
+  ['the engine', new File(['x'], 'short.jpg', { type: 'image/jpeg' })],
+])('a file that %s refuses leaves the photo and its numbers', async (_, file) => {
+  const explorer = await started();
+  await explorer.showFile(file);
+  await vi.waitFor(() => expect(explorer.error).toContain('previous photo'));
+  expect(explorer.photo?.name).toBe('Cat');
+  expect(explorer.center).toEqual([0.4, 0.5]);
+  await settled(explorer);
+  await explorer.showFile(new File(['a proper photo'], 'dog.jpg', { type: 'image/jpeg' }));
+  await settled(explorer);
+  expect(explorer.photo?.name).toBe('dog.jpg');
+  expect(explorer.error).toBeNull();
+});
+
+test('an engine that does not start leaves the running one in charge', async () => {
+  const explorer = await started();
+  fake.behaviour.refuse = ['gpu'];
+  await explorer.run('gpu');
+  expect(explorer.error).toContain('There is no GPU here.');
+  expect([explorer.backend, explorer.info?.backend]).toEqual(['auto', 'cpu']);
+  fake.behaviour.refuse = [];
+  await explorer.run('gpu');
+  await settled(explorer);
+  expect([explorer.backend, explorer.info?.backend]).toEqual(['gpu', 'gpu']);
+});
+
+test('an engine that stops is started again and answers', async () => {
+  const explorer = await started();
+  explorer.zoomTo(1.7);
+  LocalWorker.last.deliver({ type: 'crashed', message: 'unreachable' });
+  await vi.waitFor(() => expect(explorer.error).toContain('unreachable'));
+  await settled(explorer);
+  expect(explorer.current?.scale).toBe(1.7);
+});
+
+test('without a gallery the page says so and waits for a photo', async () => {
+  vi.stubGlobal('fetch', async (url: URL | string) =>
+    String(url).endsWith('.json') ? new Response(null, { status: 404 }) : new Response('weights'),
+  );
+  const explorer = new Explorer();
+  await explorer.start();
+  expect(explorer.error).toContain('gallery');
+  expect(explorer.photo).toBeNull();
+  await explorer.showFile(new File(['a proper photo'], 'dog.jpg', { type: 'image/jpeg' }));
+  await settled(explorer);
+  expect(explorer.current?.top).toHaveLength(5);
+});
