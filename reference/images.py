@@ -34,6 +34,7 @@ STORE_AS = {
 
 def exif(orientation):
     block = Image.Exif()
+    block.endian = "<" if orientation % 2 else ">"
     block[ORIENTATION] = orientation
     return block
 

@@ -13,6 +13,9 @@ use crate::{Error, Result};
 /// The most pixels that [`decode()`] takes on; more would not fit into a browser's 4 GiB beside its working copies.
 pub const MAX_PIXELS: u64 = 144_000_000;
 
+/// EXIF's tag for [`orientation`].
+const ORIENTATION: u16 = 0x0112;
+
 /// Decodes a JPEG, PNG or WebP file, recognised by its content.
 ///
 /// EXIF orientation is applied, alpha is composited over white, grey, palette, 16-bit and CMYK pictures become 8-bit
@@ -45,7 +48,7 @@ fn decode_jpeg(bytes: &[u8]) -> Result<Photo> {
     let (width, height) = decoder.dimensions().ok_or_else(|| damaged(Format::Jpeg, &"it states no size"))?;
     check_pixels(width as u64, height as u64)?;
     let rgb = decoder.decode().map_err(|error| damaged(Format::Jpeg, &error))?;
-    let orientation = decoder.exif().map_or(1, |exif| orientation(exif.clone()));
+    let orientation = decoder.exif().map_or(1, |exif| orientation(exif));
     Ok(Photo::from_rgb(rgb, width, height)?.oriented(orientation))
 }
 
@@ -85,7 +88,9 @@ fn decode_png(bytes: &[u8]) -> Result<Photo> {
     let length = reader.output_buffer_size().ok_or_else(|| too_large(width.into(), height.into()))?;
     let mut pixels = vec![0; length];
     let color = reader.next_frame(&mut pixels).map_err(failed)?.color_type;
-    let exif = reader.info().exif_metadata.as_ref().map(|exif| exif.to_vec());
+    // EXIF may follow the pixels; a file that breaks off after them still shows its picture.
+    let _ = reader.finish();
+    let orientation = reader.info().exif_metadata.as_ref().map_or(1, |exif| orientation(exif));
     let (width, height) = (width as usize, height as usize);
     let photo = match color {
         png::ColorType::Grayscale => Photo::from_luma(&pixels, width, height),
@@ -94,7 +99,7 @@ fn decode_png(bytes: &[u8]) -> Result<Photo> {
         // Palettes were expanded.
         png::ColorType::Rgb | png::ColorType::Indexed => Photo::from_rgb(pixels, width, height),
     }?;
-    Ok(photo.oriented(exif.map_or(1, orientation)))
+    Ok(photo.oriented(orientation))
 }
 
 fn decode_webp(bytes: &[u8]) -> Result<Photo> {
@@ -117,19 +122,31 @@ fn decode_webp(bytes: &[u8]) -> Result<Photo> {
         Photo::from_rgb(pixels, width, height)
     }?;
     let exif = decoder.exif_metadata().ok().flatten();
-    Ok(photo.oriented(exif.map_or(1, orientation)))
+    Ok(photo.oriented(exif.map_or(1, |exif| orientation(&exif))))
 }
 
-/// EXIF's orientation, 1 (as stored) where the block has none or is damaged.
-fn orientation(mut exif: Vec<u8>) -> u32 {
+/// The orientation that an EXIF block states in its first directory, or 1 (as stored) if there is none.
+// An EXIF crate, with its names of all tags, would add 7 KiB to the compressed wasm.
+fn orientation(exif: &[u8]) -> u32 {
     // Some writers of PNG and WebP keep JPEG's prefix.
-    if exif.starts_with(b"Exif\0\0") {
-        exif.drain(..6);
-    }
-    let parsed = exif::Reader::new().continue_on_error(true).read_raw(exif);
-    let parsed = parsed.or_else(|error| error.distill_partial_result(|_| ()));
-    let field = parsed.as_ref().ok().and_then(|exif| exif.get_field(exif::Tag::Orientation, exif::In::PRIMARY));
-    field.and_then(|field| field.value.get_uint(0)).unwrap_or(1)
+    let tiff = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
+    let big_endian = tiff.starts_with(b"MM");
+    let short = |at: usize| {
+        let bytes = *tiff.get(at..)?.first_chunk()?;
+        Some(if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+    };
+    let long = |at: usize| {
+        let bytes = *tiff.get(at..)?.first_chunk()?;
+        Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    };
+    let find = || {
+        let directory = long(4)? as usize;
+        let entries = usize::from(short(directory)?);
+        let mut starts = (0..entries).map(|entry| directory + 2 + 12 * entry);
+        let entry = starts.find(|&start| short(start) == Some(ORIENTATION))?;
+        short(entry + 8)
+    };
+    find().map_or(1, u32::from)
 }
 
 fn check_pixels(width: u64, height: u64) -> Result<()> {
