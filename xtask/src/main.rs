@@ -1,2 +1,98 @@
-//! The project's own build steps: `cargo xtask demo`, `cargo xtask test`.
-fn main() {}
+//! The project's own build steps: `cargo xtask demo`, `cargo xtask test` and their parts.
+
+mod page;
+mod process;
+mod project;
+mod reference;
+mod serve;
+mod setup;
+mod stamp;
+mod steps;
+mod test;
+mod wasm;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+use crate::project::Project;
+use crate::setup::Purpose;
+use crate::steps::Steps;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, serve and test SK Lens", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything and serve the page until stopped
+    Demo {
+        /// Port to serve on [default: 8080, or the next free one]
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// Run every check and test
+    Test {
+        /// Run only this step (may be repeated)
+        #[arg(long, value_enum)]
+        only: Vec<test::Check>,
+    },
+    /// Build the wasm engine, the JavaScript API (pkg/) and the page (dist/)
+    Build,
+    /// Serve dist/ as it is until stopped
+    Serve {
+        /// Port to serve on; 0 takes any free one [default: 8080, or the next free one]
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// Regenerate the reference data with Python, in a virtual environment under target/
+    Reference,
+    /// Check what building and testing need, and install what can be installed
+    Setup {
+        /// Only what needs the system's package manager (the part that wants root)
+        #[arg(long)]
+        system: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let mut steps = Steps::default();
+    match run(Cli::parse().task, &mut steps) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task, steps: &mut Steps) -> Result<()> {
+    let project = Project::locate()?;
+    match task {
+        Task::Demo { port } => {
+            // A taken port should be reported before the build, not after it.
+            let listener = serve::bind(port)?;
+            build(&project, steps)?;
+            serve::run(listener, &project.dist())
+        }
+        Task::Test { only } => {
+            let outcome = test::run(&project, steps, &only);
+            steps.print_table();
+            outcome
+        }
+        Task::Build => build(&project, steps),
+        Task::Serve { port } => serve::run(serve::bind(port)?, &project.dist()),
+        Task::Reference => reference::run(&project, steps),
+        Task::Setup { system: true } => setup::system(),
+        Task::Setup { system: false } => setup::run(&project, steps, Purpose::Test).map(drop),
+    }
+}
+
+fn build(project: &Project, steps: &mut Steps) -> Result<()> {
+    let toolchain = setup::run(project, steps, Purpose::Build)?;
+    wasm::build(project, steps, &toolchain)?;
+    page::build(project, steps)
+}

@@ -1,0 +1,62 @@
+//! The JavaScript API and the page: npm scripts of `www/package.json`.
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process;
+use crate::project::Project;
+use crate::steps::{Outcome, Steps};
+
+/// npm, working in `www/`.
+pub fn npm(project: &Project) -> Command {
+    let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+    command.arg("--prefix").arg(project.www()).current_dir(project.root());
+    command
+}
+
+/// Whether the working copy has the page's sources.
+pub fn exists(project: &Project) -> bool {
+    project.www().join("package.json").is_file()
+}
+
+/// The outcome of a step that needs the page's sources and has none.
+pub fn absent() -> Outcome {
+    Outcome::Skipped("www/package.json does not exist".into())
+}
+
+/// Builds the JavaScript API into `pkg/` and the page into `dist/`.
+pub fn build(project: &Project, steps: &mut Steps) -> Result<()> {
+    build_api(project, steps)?;
+    steps.run("page", || produce(project, "build", &project.dist().join("index.html")))
+}
+
+/// Builds the JavaScript API into `pkg/`.
+pub fn build_api(project: &Project, steps: &mut Steps) -> Result<()> {
+    steps.run("JavaScript API", || produce(project, "build:api", &project.pkg().join("sklens.js")))
+}
+
+/// Runs a script of `www/package.json` with extra environment variables.
+pub fn script(project: &Project, name: &str, environment: &[(&str, &Path)]) -> Result<Outcome> {
+    if !exists(project) {
+        return Ok(absent());
+    }
+    process::run(npm(project).args(["run", name]).envs(environment.iter().copied()))?;
+    Ok(Outcome::Done)
+}
+
+/// Runs a script that must write `file`.
+fn produce(project: &Project, name: &str, file: &Path) -> Result<Outcome> {
+    let outcome = script(project, name, &[])?;
+    if matches!(outcome, Outcome::Done) && !file.is_file() {
+        bail!("the npm script {name} succeeded without writing {}", file.display());
+    }
+    Ok(outcome)
+}
+
+/// Where npm put the program `name` of a package.
+pub fn node_program(project: &Project, name: &str) -> Result<PathBuf> {
+    let suffix = if cfg!(windows) { ".cmd" } else { "" };
+    let path = project.www().join("node_modules/.bin").join(format!("{name}{suffix}"));
+    path.is_file().then_some(path).with_context(|| format!("{name} is not among the packages of www/package.json"))
+}

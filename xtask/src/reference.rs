@@ -1,0 +1,51 @@
+//! Regenerates the reference data with Python.
+
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::process;
+use crate::project::Project;
+use crate::setup;
+use crate::stamp::Stamp;
+use crate::steps::{Outcome, Steps};
+
+const SCRIPTS: [&str; 2] = ["reference/generate.py", "reference/images.py"];
+
+/// Makes a virtual environment with the pinned packages and runs the generators in it.
+pub fn run(project: &Project, steps: &mut Steps) -> Result<()> {
+    let venv = project.target().join("reference-venv");
+    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    steps.run("Python packages", || install(project, &venv, &python))?;
+    for script in SCRIPTS.iter().filter(|script| project.root().join(script).is_file()) {
+        steps.run(script, || {
+            process::run(Command::new(&python).arg(script).current_dir(project.root()))?;
+            Ok(Outcome::Done)
+        })?;
+    }
+    Ok(())
+}
+
+fn install(project: &Project, venv: &PathBuf, python: &PathBuf) -> Result<Outcome> {
+    let requirements = project.root().join("reference/requirements.txt");
+    let pinned = fs::read(&requirements).with_context(|| format!("{} cannot be read", requirements.display()))?;
+    let system_python = if cfg!(windows) { "python" } else { "python3" };
+    let version = process::output(Command::new(system_python).arg("--version"))
+        .context("Python 3.11 or newer is needed for the reference data")?;
+    let stamp = Stamp::new(project, "reference-venv", (&pinned, &version));
+    if stamp.is_current() && python.is_file() {
+        return Ok(Outcome::Skipped("the packages are installed".into()));
+    }
+    // Debian splits venv's bootstrap off into a package of its own.
+    if process::output(Command::new(system_python).args(["-c", "import ensurepip"])).is_err() {
+        if process::find_program("apt-get").is_none() {
+            bail!("{system_python} lacks the modules venv and ensurepip; please install them");
+        }
+        setup::install_packages(&["python3-venv"])?;
+    }
+    process::run(Command::new(system_python).args(["-m", "venv", "--clear"]).arg(venv))?;
+    process::run(Command::new(python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
+    stamp.write()?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,134 @@
+//! Every check and test, cheapest first.
+
+use anyhow::Result;
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::page;
+use crate::process;
+use crate::project::Project;
+use crate::serve;
+use crate::setup::{self, Purpose, WasmToolchain};
+use crate::steps::{Outcome, Steps};
+use crate::wasm;
+
+/// Long enough for every kernel test on a software adapter; a hang still ends.
+const BROWSER_TEST_SECONDS: &str = "900";
+const BUILD_TOOLS: [&str; 5] =
+    ["--profile=xtask", "--package=xtask", "--package=wasm-test-runner", "--color=auto", "--quiet"];
+
+/// One part of `cargo xtask test`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Check {
+    /// rustfmt
+    Format,
+    /// Clippy, natively and for wasm32, without warnings
+    Clippy,
+    /// Native tests
+    Native,
+    /// Documentation without warnings
+    Docs,
+    /// The wasm build, its dependencies and its size
+    Wasm,
+    /// Kernel tests in headless Chromium on WebGPU
+    Browser,
+    /// The JavaScript API and the page: build, types, unit tests
+    Page,
+    /// The page in headless Chromium (after a build: wasm and page)
+    EndToEnd,
+}
+
+/// Runs the checks in `only`, or all if it is empty; stops at the first failure.
+pub fn run(project: &Project, steps: &mut Steps, only: &[Check]) -> Result<()> {
+    let toolchain = setup::run(project, steps, Purpose::Test)?;
+    for check in Check::value_variants().iter().filter(|check| only.is_empty() || only.contains(check)) {
+        match check {
+            Check::Format => steps.run("format", || cargo(project, &["fmt", "--all", "--check"]))?,
+            Check::Clippy => clippy(project, steps, &toolchain)?,
+            Check::Native => native(project, steps)?,
+            Check::Docs => steps.run("documentation", || documentation(project))?,
+            Check::Wasm => wasm::build(project, steps, &toolchain)?,
+            Check::Browser => steps.run("kernel tests in the browser", || browser(project, &toolchain))?,
+            Check::Page => {
+                page::build(project, steps)?;
+                steps.run("page types", || page::script(project, "check", &[]))?;
+                steps.run("page unit tests", || page::script(project, "test", &[]))?;
+            }
+            Check::EndToEnd => steps.run("page in the browser", || end_to_end(project))?,
+        }
+    }
+    Ok(())
+}
+
+fn cargo(project: &Project, arguments: &[&str]) -> Result<Outcome> {
+    process::run(Command::new("cargo").current_dir(project.root()).args(arguments))?;
+    Ok(Outcome::Done)
+}
+
+fn clippy(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
+    steps
+        .run("clippy", || cargo(project, &["clippy", "--package=sklens", "--all-targets", "--", "--deny=warnings"]))?;
+    steps.run("clippy for build tools", || {
+        cargo(project, &[&["clippy"], &BUILD_TOOLS[..], &["--all-targets", "--", "--deny=warnings"]].concat())
+    })?;
+    steps.run("clippy for wasm32", || {
+        process::run(
+            wasm::cargo(project, toolchain, "clippy")
+                .args(["--package=sklens", "--lib", "--test=browser", "--no-default-features"])
+                .args(["--", "--deny=warnings"]),
+        )?;
+        Ok(Outcome::Done)
+    })
+}
+
+fn native(project: &Project, steps: &mut Steps) -> Result<()> {
+    steps.run("tests", || cargo(project, &["test", "--package=sklens"]))?;
+    steps.run("tests of build tools", || cargo(project, &[&["test"], &BUILD_TOOLS[..]].concat()))
+}
+
+fn documentation(project: &Project) -> Result<Outcome> {
+    process::run(Command::new("cargo").current_dir(project.root()).env("RUSTDOCFLAGS", "--deny=warnings").args([
+        "doc",
+        "--package=sklens",
+        "--no-deps",
+    ]))?;
+    Ok(Outcome::Done)
+}
+
+/// Builds `tests/browser.rs` for wasm32 and runs it in headless Chromium with the flags of `webdriver.json`.
+fn browser(project: &Project, toolchain: &WasmToolchain) -> Result<Outcome> {
+    cargo(project, &["build", "--profile=xtask", "--package=wasm-test-runner"])?;
+    process::run(
+        wasm::cargo(project, toolchain, "test")
+            .args(["--package=sklens", "--test=browser", "--no-default-features"])
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", program(project, "xtask", "wasm-test-runner"))
+            .env("CHROMEDRIVER", setup::chromedriver()?)
+            .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_SECONDS)
+            .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", project.root().join("webdriver.json")),
+    )?;
+    Ok(Outcome::Done)
+}
+
+/// Serves the built page and runs the npm script `e2e` with the page's address in `SKLENS_URL`, the command line tool
+/// to compare with in `SKLENS_CLI`, and the browser in `SKLENS_CHROMIUM`.
+fn end_to_end(project: &Project) -> Result<Outcome> {
+    if !page::exists(project) {
+        return Ok(page::absent());
+    }
+    cargo(project, &["build", "--package=sklens", "--bin=sklens"])?;
+    let (url, _threads) = serve::start(serve::bind(Some(0))?, &project.dist())?;
+    page::script(
+        project,
+        "e2e",
+        &[
+            ("SKLENS_URL", Path::new(&url)),
+            ("SKLENS_CLI", &program(project, "debug", "sklens")),
+            ("SKLENS_CHROMIUM", &setup::chromium()?),
+        ],
+    )
+}
+
+fn program(project: &Project, profile: &str, name: &str) -> PathBuf {
+    project.target().join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}

@@ -1,0 +1,123 @@
+//! The engine as WebAssembly: `pkg/engine.js`, `pkg/engine_bg.wasm` and their types.
+
+use anyhow::{Context, Result, bail};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::page;
+use crate::process;
+use crate::project::Project;
+use crate::setup::{WASM_TARGET, WasmToolchain};
+use crate::stamp::Stamp;
+use crate::steps::{Outcome, Steps};
+
+/// The largest first module, gzipped.
+const MAX_GZIPPED: usize = 450 * 1024;
+/// Crates of wgpu's native side, which the browser brings itself.
+const FORBIDDEN_CRATES: [&str; 3] = ["naga", "wgpu-core", "wgpu-hal"];
+const OPTIMIZATION: &str = "-O3";
+
+/// Compiles the library, generates the bindings, optimises and checks the size.
+pub fn build(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
+    steps.run("wasm dependencies", || check_dependencies(project))?;
+    steps.run("wasm compilation", || {
+        process::run(cargo(project, toolchain, "build").args([
+            "--package",
+            "sklens",
+            "--lib",
+            "--release",
+            "--no-default-features",
+        ]))?;
+        Ok(Outcome::Done)
+    })?;
+    steps.run("wasm bindings", || bind(project))?;
+    steps.run("wasm size", || check_size(&project.pkg().join("engine_bg.wasm")))
+}
+
+/// `cargo SUBCOMMAND` for wasm32, with the toolchain that can compile it and a build directory of its own.
+pub fn cargo(project: &Project, toolchain: &WasmToolchain, subcommand: &str) -> Command {
+    let mut command = toolchain.cargo();
+    command
+        .current_dir(project.root())
+        .args([subcommand, "--target", WASM_TARGET, "--target-dir"])
+        .arg(project.wasm_target());
+    command
+}
+
+fn check_dependencies(project: &Project) -> Result<Outcome> {
+    let tree = process::output(Command::new("cargo").current_dir(project.root()).args([
+        "tree",
+        "--package=sklens",
+        "--no-default-features",
+        "--edges=normal",
+        "--prefix=none",
+        "--format={p}",
+        "--target",
+        WASM_TARGET,
+    ]))?;
+    let crates: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    if !crates.contains(&"wgpu") {
+        bail!("the wasm build does not depend on wgpu; has `cargo tree` changed its output?");
+    }
+    if let Some(forbidden) = FORBIDDEN_CRATES.iter().find(|name| crates.contains(name)) {
+        bail!(
+            "the wasm build depends on {forbidden}; `cargo tree --target {WASM_TARGET} --invert {forbidden}` tells why"
+        );
+    }
+    Ok(Outcome::Done)
+}
+
+fn bind(project: &Project) -> Result<Outcome> {
+    let input = project.wasm_target().join(WASM_TARGET).join("release/sklens.wasm");
+    let wasm = fs::read(&input).with_context(|| format!("{} cannot be read", input.display()))?;
+    let pkg = project.pkg();
+    let output = pkg.join("engine_bg.wasm");
+    let wasm_opt = if page::exists(project) { Some(page::node_program(project, "wasm-opt")?) } else { None };
+    let lock = fs::read(project.www().join("package-lock.json")).unwrap_or_default();
+    let stamp = Stamp::new(project, "wasm-bindings", (&wasm, lock, OPTIMIZATION));
+    let complete = ["engine.js", "engine.d.ts", "engine_bg.wasm"].iter().all(|name| pkg.join(name).is_file());
+    if complete && stamp.is_current() {
+        return Ok(Outcome::Skipped("the module is unchanged".into()));
+    }
+    Bindgen::new()
+        .input_bytes("engine", wasm)
+        .web(true)?
+        .out_name("engine")
+        // Otherwise `await init()` needs a URL.
+        .omit_default_module_path(false)
+        .typescript(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate(&pkg)
+        .context("wasm-bindgen failed")?;
+    if let Some(wasm_opt) = wasm_opt {
+        let optimized = output.with_extension("wasm.optimized");
+        process::run(Command::new(wasm_opt).arg(OPTIMIZATION).arg(&output).arg("-o").arg(&optimized))?;
+        fs::rename(&optimized, &output)?;
+    }
+    stamp.write()?;
+    Ok(Outcome::Done)
+}
+
+fn check_size(module: &Path) -> Result<Outcome> {
+    let wasm = fs::read(module)?;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&wasm)?;
+    let gzipped = encoder.finish()?.len();
+    println!(
+        "  {}: {:.1} KiB, gzipped {:.1} of at most {} KiB",
+        module.display(),
+        wasm.len() as f64 / 1024.0,
+        gzipped as f64 / 1024.0,
+        MAX_GZIPPED / 1024
+    );
+    if gzipped > MAX_GZIPPED {
+        bail!("{} is {gzipped} bytes gzipped, more than {MAX_GZIPPED}", module.display());
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,4 @@
+//! Cargo's runner for wasm32 tests: wasm-bindgen's own test runner, at exactly the version that the library uses.
+fn main() -> anyhow::Result<()> {
+    wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(std::env::args_os())
+}
