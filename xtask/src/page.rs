@@ -15,32 +15,14 @@ pub fn npm(project: &Project) -> Command {
     command
 }
 
-/// Whether the working copy has the page's sources.
-pub fn exists(project: &Project) -> bool {
-    project.www().join("package.json").is_file()
-}
-
-/// The outcome of a step that needs the page's sources and has none.
-pub fn absent() -> Outcome {
-    Outcome::Skipped("www/package.json does not exist".into())
-}
-
 /// Builds the JavaScript API into `pkg/` and the page into `dist/`.
 pub fn build(project: &Project, steps: &mut Steps) -> Result<()> {
-    build_api(project, steps)?;
+    steps.run("JavaScript API", || produce(project, "build:api", &project.pkg().join("sklens.js")))?;
     steps.run("page", || produce(project, "build", &project.dist().join("index.html")))
-}
-
-/// Builds the JavaScript API into `pkg/`.
-pub fn build_api(project: &Project, steps: &mut Steps) -> Result<()> {
-    steps.run("JavaScript API", || produce(project, "build:api", &project.pkg().join("sklens.js")))
 }
 
 /// Runs a script of `www/package.json` with extra environment variables.
 pub fn script(project: &Project, name: &str, environment: &[(&str, &Path)]) -> Result<Outcome> {
-    if !exists(project) {
-        return Ok(absent());
-    }
     process::run(npm(project).args(["run", name]).envs(environment.iter().copied()))?;
     Ok(Outcome::Done)
 }
@@ -48,7 +30,7 @@ pub fn script(project: &Project, name: &str, environment: &[(&str, &Path)]) -> R
 /// Runs a script that must write `file`.
 fn produce(project: &Project, name: &str, file: &Path) -> Result<Outcome> {
     let outcome = script(project, name, &[])?;
-    if matches!(outcome, Outcome::Done) && !file.is_file() {
+    if !file.is_file() {
         bail!("the npm script {name} succeeded without writing {}", file.display());
     }
     Ok(outcome)

@@ -113,9 +113,6 @@ fn browser(project: &Project, toolchain: &WasmToolchain) -> Result<Outcome> {
 /// Serves the built page and runs the npm script `e2e` with the page's address in `SKLENS_URL`, the command line tool
 /// to compare with in `SKLENS_CLI`, and the browser in `SKLENS_CHROMIUM`.
 fn end_to_end(project: &Project) -> Result<Outcome> {
-    if !page::exists(project) {
-        return Ok(page::absent());
-    }
     cargo(project, &["build", "--package=sklens", "--bin=sklens"])?;
     let (url, _threads) = serve::start(serve::bind(Some(0))?, &project.dist())?;
     page::script(

@@ -77,7 +77,7 @@ fn bind(project: &Project) -> Result<Outcome> {
     let wasm = fs::read(&input).with_context(|| format!("{} cannot be read", input.display()))?;
     let pkg = project.pkg();
     let output = pkg.join("engine_bg.wasm");
-    let wasm_opt = if page::exists(project) { Some(page::node_program(project, "wasm-opt")?) } else { None };
+    let wasm_opt = page::node_program(project, "wasm-opt")?;
     let lock = fs::read(project.www().join("package-lock.json")).unwrap_or_default();
     let stamp = Stamp::new(project, "wasm-bindings", (&wasm, lock, OPTIMIZATION));
     let complete = ["engine.js", "engine.d.ts", "engine_bg.wasm"].iter().all(|name| pkg.join(name).is_file());
@@ -95,11 +95,9 @@ fn bind(project: &Project) -> Result<Outcome> {
         .remove_producers_section(true)
         .generate(&pkg)
         .context("wasm-bindgen failed")?;
-    if let Some(wasm_opt) = wasm_opt {
-        let optimized = output.with_extension("wasm.optimized");
-        process::run(Command::new(wasm_opt).arg(OPTIMIZATION).arg(&output).arg("-o").arg(&optimized))?;
-        fs::rename(&optimized, &output)?;
-    }
+    let optimized = output.with_extension("wasm.optimized");
+    process::run(Command::new(wasm_opt).arg(OPTIMIZATION).arg(&output).arg("-o").arg(&optimized))?;
+    fs::rename(&optimized, &output)?;
     stamp.write()?;
     Ok(Outcome::Done)
 }

@@ -15,9 +15,6 @@ const MIN_NODE: (u32, u32) = (20, 19);
 
 /// Checks Node, and installs the locked packages if they are not those last installed.
 pub fn ensure(project: &Project) -> Result<Outcome> {
-    if !page::exists(project) {
-        return Ok(page::absent());
-    }
     let need = format!("Node {}.{} or newer with npm is needed (https://nodejs.org)", MIN_NODE.0, MIN_NODE.1);
     let version = process::output(Command::new("node").arg("--version")).with_context(|| need.clone())?;
     if parse_version(&version).is_none_or(|version| version < MIN_NODE) {
