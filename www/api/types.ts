@@ -48,7 +48,7 @@ export interface SessionInfo {
   inputSize: [number, number];
   /** Number of classes, from the classifier's shape. */
   classes: number;
-  /** Steps that the last run dispatched; 0 before the first. */
+  /** GPU dispatches of the last run; 0 before the first and on the CPU. */
   dispatches: number;
   /** Side of the crop at zoom 1 as a fraction of the photo's shorter side. */
   cropPct: number;

@@ -69,7 +69,6 @@ describe('window.sklens', () => {
       return { info, results: results.map((list) => list.map(plain)), tensors: tensors.map(plain) };
     });
     expect(found.info).toMatchObject({ backend: 'cpu', classes: 200, params: 1_683_044 });
-    expect(found.info.dispatches).toBeGreaterThan(10);
     const [fromBlob, fromBitmap, fromPixels] = found.results;
     for (const list of found.results) expect(list.map(({ scale }) => scale)).toEqual([2, 1]);
     expect(fromBitmap).toEqual(fromPixels);

@@ -40,8 +40,9 @@ describe.each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
     expect(zoomed.predictions).not.toEqual(dropped.predictions);
     expect(zoomed.channels).not.toEqual(dropped.channels);
 
-    const dispatches = await page.locator('#engine dt', { hasText: 'Dispatches' }).locator('+ dd').textContent();
-    expect(Number(dispatches)).toBeGreaterThan(10);
+    const dispatches = await page.locator('#engine dt', { hasText: 'Dispatches' }).locator('+ dd').allTextContents();
+    if (backend === 'gpu') expect(Number(dispatches[0])).toBeGreaterThan(10);
+    else expect(dispatches).toEqual([]);
     expect(problems).toEqual([]);
     await page.close();
   });

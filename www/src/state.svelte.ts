@@ -163,9 +163,10 @@ export class Explorer {
     }
     this.error = null;
     this.#previous ??= { photo: this.photo, center: this.center };
+    // A zoom chosen while the first photo loads stays.
+    if (this.photo) this.zoom = 1;
     this.photo = { blob, image, name, entry };
     this.center = entry?.centre ?? [0.5, 0.5];
-    this.zoom = 1;
     this.refresh();
   }
 

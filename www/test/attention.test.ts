@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { UnitInfo } from 'sklens';
 import { attentionDomain } from '../src/charts/channels';
-import { differenceBound } from '../src/charts/depth';
+import { differenceDomain } from '../src/charts/depth';
 import {
   branchAttention,
   defaultUnit,
@@ -57,10 +57,12 @@ test('units are grouped by stage and the first shown is the last of the second s
 
 test('axes hold every value and show the balance', () => {
   const series = (...means: number[]) => [{ place: null, groups: means.map((mean) => ({ first: 1, last: 1, mean })) }];
-  expect(attentionDomain(series(0.5))).toEqual([0.3, 0.7]);
+  expect(attentionDomain(series(0.5))).toEqual([0.4, 0.6]);
+  expect(attentionDomain(series(0.31, 0.52))).toEqual([0.2, 0.6]);
   const [low, high] = attentionDomain(series(0.02, 0.99));
   expect(low).toBe(0);
   expect(high).toBe(1);
-  expect(differenceBound([{ unit: 'a', place: 0, difference: -0.31 }])).toBe(0.4);
-  expect(differenceBound([])).toBe(0.1);
+  expect(differenceDomain([{ unit: 'a', place: 0, difference: -0.31 }])).toEqual([-0.35, 0.05]);
+  expect(differenceDomain([{ unit: 'a', place: 0, difference: 0.99 }])).toEqual([-0.05, 1]);
+  expect(differenceDomain([])).toEqual([-0.05, 0.05]);
 });

@@ -71,7 +71,7 @@ export class Engine {
       adapter: this.backend === 'cpu' ? 'SIMD, one thread' : 'SwiftShader',
       reason: this.backend === 'cpu' ? 'There is no hardware GPU adapter.' : 'Chosen by hand.',
       classes: 200,
-      dispatches: this.#runs ? 87 : 0,
+      dispatches: this.#runs && this.backend === 'gpu' ? 87 : 0,
       cropPct: 1,
       metadata: { crop_pct: '1.0' },
     };

@@ -46,7 +46,7 @@ test('models() is a copy', () => {
 
 describe('analyze', () => {
   test('gives one result per scale, in order, and counts dispatches', async () => {
-    const session = await sklens.open({ model });
+    const session = await sklens.open({ model, backend: 'gpu' });
     const results = await session.analyze(photo(), { scales: [2, 1, 1.5] });
     expect(results.map(({ scale }) => scale)).toEqual([2, 1, 1.5]);
     expect(results[0]?.units[0]?.attention).toBeInstanceOf(Float32Array);

@@ -21,8 +21,8 @@ export interface ChannelChart {
 /** Bounds for the attention axis: multiples of 0.1 with room around every value, 0.5 always inside. */
 export function attentionDomain(series: readonly ChannelSeries[]): [number, number] {
   const values = series.flatMap(({ groups }) => groups.map(({ mean }) => mean));
-  const low = Math.min(0.4, ...values);
-  const high = Math.max(0.6, ...values);
+  const low = Math.min(0.45, ...values);
+  const high = Math.max(0.55, ...values);
   return [Math.max(0, Math.floor(low * 10 - 0.2) / 10), Math.min(1, Math.ceil(high * 10 + 0.2) / 10)];
 }
 

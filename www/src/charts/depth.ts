@@ -20,15 +20,16 @@ export interface DepthChart {
   stageLabel: (stage: string) => string;
 }
 
-/** A symmetric bound for the difference axis: a multiple of 0.1 that holds every bar. */
-export function differenceBound(bars: readonly DepthBar[]): number {
-  const largest = bars.reduce((bound, { difference }) => Math.max(bound, Math.abs(difference)), 0);
-  return Math.max(0.1, Math.min(1, Math.ceil(largest * 10 + 0.2) / 10));
+/** Bounds for the difference axis: multiples of 0.05 around every bar and around zero. */
+export function differenceDomain(bars: readonly DepthBar[]): [number, number] {
+  const values = bars.map(({ difference }) => difference);
+  const low = Math.floor(Math.min(-0.04, ...values) * 20 - 0.1) / 20;
+  const high = Math.ceil(Math.max(0.04, ...values) * 20 + 0.1) / 20;
+  return [Math.max(-1, low), Math.min(1, high)];
 }
 
 /** Draws the chart: hue says which kernel leads, the fill which zoom. */
 export function depthChart({ bars, units, chosen, width, height, axis, stageLabel }: DepthChart): SVGSVGElement | HTMLElement {
-  const bound = differenceBound(bars);
   const places = [...new Set(bars.flatMap(({ place }) => place ?? []))].sort();
   const firsts = units.filter(({ stage }, index) => units[index - 1]?.stage !== stage);
   const barsOf = (place: number, large: boolean) => {
@@ -57,7 +58,7 @@ export function depthChart({ bars, units, chosen, width, height, axis, stageLabe
     marginBottom: 62,
     fx: { domain: units.map(({ name }) => name), label: null, axis: null, paddingInner: 0.18, paddingOuter: 0.05 },
     x: { domain: places, axis: null, padding: 0.08 },
-    y: { domain: [-bound, bound], label: axis, labelArrow: 'none', ticks: 5, tickFormat: (value: number) => value.toFixed(1).replace('-', '−') },
+    y: { domain: differenceDomain(bars), label: axis, labelArrow: 'none', ticks: 5, tickFormat: (value: number) => value.toFixed(2).replace('-', '−') },
     marks: [
       Plot.frame({ fx: chosen, fill: colours.ink, fillOpacity: 0.08, insetTop: -6, insetBottom: -20, rx: 4 }),
       Plot.ruleY([0], { stroke: colours.ink, strokeOpacity: 0.6 }),
