@@ -3,8 +3,22 @@
 //! Data flows one way: [`network`] describes an architecture, which becomes a [`graph`], then a plan of fused steps,
 //! which an executor runs on the GPU or the CPU. `docs/design.md` tells why.
 
+pub mod analysis;
+pub mod backend;
+pub mod bundled;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod cpu;
 pub mod error;
+pub mod gpu;
+pub mod graph;
 pub mod image;
+pub mod kernels;
+pub mod network;
+pub mod plan;
+pub mod session;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 pub mod weights;
 
 pub use error::{Error, ErrorCode, Result};

@@ -1,3 +1,9 @@
 //! The `sklens` command line tool.
 
-fn main() {}
+use clap::Parser;
+use sklens::cli::{Cli, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    run(&Cli::parse())
+}

@@ -1,3 +1,31 @@
-//! Where the tensors of a network come from.
+//! Where the tensors of a network come from: checkpoints, their checks, and what is folded before packing.
 
+mod checkpoint;
+mod fold;
 pub mod generated;
+mod source;
+
+pub use checkpoint::{Checkpoint, Reader};
+pub use fold::FoldedNorm;
+pub use source::Source;
+
+use crate::{Error, Result};
+use std::collections::HashMap;
+
+/// Weights by name, each flattened in the checkpoint's order, as f32.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters(HashMap<String, Vec<f32>>);
+
+impl Parameters {
+    /// Adds or replaces a tensor.
+    pub fn insert(&mut self, name: impl Into<String>, values: Vec<f32>) {
+        self.0.insert(name.into(), values);
+    }
+    /// The values of `name`.
+    ///
+    /// # Errors
+    /// If there is no such tensor.
+    pub fn get(&self, name: &str) -> Result<&[f32]> {
+        self.0.get(name).map(Vec::as_slice).ok_or_else(|| Error::bad_weights(format!("the weights lack tensor {name}")))
+    }
+}

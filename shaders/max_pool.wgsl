@@ -1,0 +1,54 @@
+// Max pooling, one quad of one output position per thread; padding counts as −∞.
+// Grid: x over output positions × quads, z over batch items.
+
+override KERNEL: u32 = 2u;
+override STRIDE: u32 = 2u;
+override PADDING: u32 = 0u;
+override QUADS: u32 = 1u;
+override HEIGHT: u32 = 1u;
+override WIDTH: u32 = 1u;
+override OUT_WIDTH: u32 = 1u;
+override POSITIONS: u32 = 1u;
+override X_ITEM: u32 = 1u;
+override X_BASE: u32 = 0u;
+override X_STRIDE: u32 = 1u;
+override Y_ITEM: u32 = 1u;
+override Y_BASE: u32 = 0u;
+override Y_STRIDE: u32 = 1u;
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+
+// First index of the window inside the input.
+fn window_start(o: u32) -> u32 {
+  return max(o * STRIDE, PADDING) - PADDING;
+}
+
+// End of the window inside the input.
+fn window_end(o: u32, size: u32) -> u32 {
+  return min(max(o * STRIDE + KERNEL, PADDING) - PADDING, size);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= POSITIONS * QUADS) {
+    return;
+  }
+  let quad = id.x % QUADS;
+  let position = id.x / QUADS;
+  let oy = position / OUT_WIDTH;
+  let ox = position % OUT_WIDTH;
+  let item = id.z * X_ITEM + X_BASE + quad;
+  let left = window_start(ox);
+  let right = window_end(ox, WIDTH);
+  let bottom = window_end(oy, HEIGHT);
+  // A window always holds at least one position.
+  let top = window_start(oy);
+  var best = x[item + (top * WIDTH + left) * X_STRIDE];
+  for (var row = top; row < bottom; row++) {
+    for (var column = left; column < right; column++) {
+      best = max(best, x[item + (row * WIDTH + column) * X_STRIDE]);
+    }
+  }
+  y[id.z * Y_ITEM + Y_BASE + position * Y_STRIDE + quad] = best;
+}

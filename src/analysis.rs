@@ -1,0 +1,102 @@
+//! From raw logits and attention to what people read: top classes and branch preferences.
+
+use crate::graph::{Branch, SkUnit};
+use serde::Serialize;
+
+/// A class with its probability.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// Plain name.
+    pub label: String,
+    /// Index of the logit.
+    pub index: usize,
+    /// Softmax over all classes.
+    pub probability: f32,
+}
+
+/// What one SK unit did with one picture.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitAttention {
+    /// The paper's name, `SK_3_4`.
+    pub name: String,
+    /// Module path.
+    pub path: String,
+    /// Attention, branch-major `[M·C]`; sums to 1 over branches.
+    pub attention: Vec<f32>,
+    /// Mean over channels of the largest minus the smallest kernel's attention (paper, section 4.4); none for M = 1.
+    pub mean_difference: Option<f32>,
+    /// Mean over channels of Σ aₘ·sizeₘ, in input pixels of the unit.
+    pub expected_kernel: f32,
+}
+
+/// The result for one picture at one zoom.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Analysis {
+    /// Zoom, the paper's enlargement.
+    pub scale: f64,
+    /// The five most probable classes.
+    pub top: Vec<Prediction>,
+    /// One per class.
+    pub logits: Vec<f32>,
+    /// One per SK unit, in order of depth; empty for networks without.
+    pub units: Vec<UnitAttention>,
+    /// Duration of the call that made it.
+    pub milliseconds: f64,
+}
+
+/// The `count` most probable classes; `label` names a class.
+pub fn top(logits: &[f32], count: usize, label: impl Fn(usize) -> String) -> Vec<Prediction> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|&x| f64::from(x - max).exp()).sum();
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    let predict = |index: usize| Prediction {
+        label: label(index),
+        index,
+        probability: (f64::from(logits[index] - max).exp() / sum) as f32,
+    };
+    order.into_iter().take(count).map(predict).collect()
+}
+
+/// Summary of `attention` `[M·C]` of `unit`.
+pub fn unit_attention(unit: &SkUnit, attention: Vec<f32>) -> UnitAttention {
+    let channels = unit.channels;
+    let sizes: Vec<usize> = unit.branches.iter().map(Branch::size).collect();
+    let mean =
+        |m: usize| attention[m * channels..][..channels].iter().map(|&a| f64::from(a)).sum::<f64>() / channels as f64;
+    let extreme = |largest: bool| {
+        let key = |m: &usize| if largest { sizes[*m] as isize } else { -(sizes[*m] as isize) };
+        (0..sizes.len()).max_by_key(key).unwrap_or(0)
+    };
+    let mean_difference = (sizes.len() > 1).then(|| (mean(extreme(true)) - mean(extreme(false))) as f32);
+    let expected_kernel = sizes.iter().enumerate().map(|(m, &size)| mean(m) * size as f64).sum::<f64>() as f32;
+    UnitAttention { name: unit.name.clone(), path: unit.path.clone(), attention, mean_difference, expected_kernel }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::preset;
+
+    #[test]
+    fn top_sorts_and_normalises() {
+        let top = top(&[0.0, 2.0, 1.0], 2, |i| format!("class {i}"));
+        assert_eq!(top.iter().map(|p| p.index).collect::<Vec<_>>(), [1, 2]);
+        let e = std::f64::consts::E;
+        assert!((f64::from(top[0].probability) - e * e / (1.0 + e + e * e)).abs() < 1e-6);
+        assert_eq!(top[1].label, "class 2");
+    }
+
+    #[test]
+    fn difference_is_twice_the_mean_of_the_larger_kernel_minus_one() {
+        let graph = preset("sk_shufflenet_v2_x0_5").unwrap().graph([64, 64], 10).unwrap();
+        let unit = &graph.units[0];
+        let larger: Vec<f32> = (0..unit.channels).map(|c| c as f32 / unit.channels as f32).collect();
+        let mean = larger.iter().sum::<f32>() / larger.len() as f32;
+        let attention = larger.iter().map(|b| 1.0 - b).chain(larger.iter().copied()).collect();
+        let result = unit_attention(unit, attention);
+        assert!((result.mean_difference.unwrap() - (2.0 * mean - 1.0)).abs() < 1e-6);
+        assert!((result.expected_kernel - (3.0 + 2.0 * mean)).abs() < 1e-6);
+    }
+}

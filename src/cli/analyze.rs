@@ -1,0 +1,175 @@
+//! `sklens analyze`.
+
+use crate::analysis::Analysis;
+use crate::bundled;
+use crate::image::{WorkingImage, decode};
+use crate::session::{BackendChoice, Session, View};
+use crate::weights::Source;
+use crate::{Error, ErrorCode, Result};
+use clap::{Args, ValueEnum};
+use pollster::block_on;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum BackendArg {
+    Gpu,
+    Cpu,
+}
+
+/// Prints, per photo and zoom, the five most probable classes and each SK unit's mean 5×5 − 3×3 attention.
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// Photos: JPEG, PNG or WebP.
+    #[arg(required_unless_present = "tensor")]
+    photos: Vec<PathBuf>,
+    /// Preset name; see `sklens models`.
+    #[arg(long, default_value = bundled::DEFAULT_MODEL)]
+    model: String,
+    /// Weights, safetensors; not needed for bundled models.
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Zooms, each 1 to 8.
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    scales: Vec<f64>,
+    /// Centre of the zoom as fractions of the photo, x right, y down.
+    #[arg(long, value_name = "X,Y", value_parser = parse_center, default_value = "0.5,0.5")]
+    center: [f64; 2],
+    /// Input size: one side, or HEIGHTxWIDTH; 64 to 512 each.
+    #[arg(long, value_parser = parse_size)]
+    size: Option<[usize; 2]>,
+    /// Where to run; a real GPU if there is one, else the CPU.
+    #[arg(long)]
+    backend: Option<BackendArg>,
+    /// One JSON object per photo and zoom, each on a line.
+    #[arg(long)]
+    json: bool,
+    /// A ready input `x` [N, 3, H, W] in a safetensors file, in place of photos.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["photos", "scales", "center", "size"])]
+    tensor: Option<PathBuf>,
+}
+
+fn parse_center(text: &str) -> Result<[f64; 2], String> {
+    let values: Vec<f64> = text.split(',').filter_map(|v| v.trim().parse().ok()).collect();
+    values.try_into().map_err(|_| format!("{text:?} is not two numbers X,Y"))
+}
+
+fn parse_size(text: &str) -> Result<[usize; 2], String> {
+    let sides: Option<Vec<usize>> = text.split('x').map(|v| v.trim().parse().ok()).collect();
+    match sides.as_deref() {
+        Some([side]) => Ok([*side, *side]),
+        Some([height, width]) => Ok([*height, *width]),
+        _ => Err(format!("{text:?} is not a side or HEIGHTxWIDTH")),
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    photo: &'a str,
+    #[serde(flatten)]
+    analysis: &'a Analysis,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    photo: &'a str,
+    error: &'a str,
+}
+
+impl Analyze {
+    /// Prints the results; returns how many inputs failed.
+    ///
+    /// # Errors
+    /// If nothing can be analysed: unknown model, unusable weights, options out of range.
+    pub fn run(&self) -> Result<usize> {
+        let choice = match self.backend {
+            None => BackendChoice::Auto,
+            Some(BackendArg::Gpu) => BackendChoice::Gpu,
+            Some(BackendArg::Cpu) => BackendChoice::Cpu,
+        };
+        let view = View { scales: self.scales.clone(), center: self.center, size: self.size };
+        view.check()?;
+        let mut session = block_on(Session::open(&self.model, self.source()?, choice, |_| ()))?;
+        let info = session.info()?;
+        eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
+        if let Some(path) = &self.tensor {
+            let results = read_tensor(path).and_then(|(data, shape)| block_on(session.analyze_tensor(&data, shape)));
+            return self.report(&path.display().to_string(), results);
+        }
+        let mut failures = 0;
+        for path in &self.photos {
+            let results = read_photo(path).and_then(|photo| block_on(session.analyze(&photo, &view)));
+            failures += self.report(&path.display().to_string(), results)?;
+        }
+        Ok(failures)
+    }
+
+    fn source(&self) -> Result<Source> {
+        match (&self.weights, bundled::weights(&self.model)) {
+            (Some(path), _) => Ok(Source::File(path.clone())),
+            (None, Some(bytes)) => Ok(Source::Static(bytes)),
+            (None, None) => {
+                crate::network::preset(&self.model)?;
+                let message = format!("{} is not bundled; give its weights with --weights FILE", self.model);
+                Err(Error::new(ErrorCode::NoWeights, message))
+            }
+        }
+    }
+
+    /// Prints one photo's results or failure; returns 1 for a failure.
+    fn report(&self, photo: &str, results: Result<Vec<Analysis>>) -> Result<usize> {
+        match results {
+            Ok(results) => {
+                for analysis in &results {
+                    if self.json {
+                        print_json(&Line { photo, analysis })?;
+                    } else {
+                        print_text(photo, analysis);
+                    }
+                }
+                Ok(0)
+            }
+            Err(error) => {
+                eprintln!("sklens: {photo}: {error}");
+                if self.json {
+                    print_json(&Failure { photo, error: &error.message })?;
+                }
+                Ok(1)
+            }
+        }
+    }
+}
+
+fn print_json(line: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string(line).map_err(|e| Error::bad_option(format!("cannot write JSON: {e}")))?;
+    println!("{json}");
+    Ok(())
+}
+
+fn print_text(photo: &str, analysis: &Analysis) {
+    println!("{photo} at {}× ({:.1} ms)", analysis.scale, analysis.milliseconds);
+    for p in &analysis.top {
+        println!("  {:>5.1} %  {}", p.probability * 100.0, p.label);
+    }
+    for unit in &analysis.units {
+        if let Some(difference) = unit.mean_difference {
+            println!("  {:<8} {difference:+.4}", unit.name);
+        }
+    }
+}
+
+fn read_photo(path: &Path) -> Result<WorkingImage> {
+    let bytes = std::fs::read(path).map_err(|e| Error::bad_image(format!("cannot read the photo: {e}")))?;
+    Ok(WorkingImage::new(decode(&bytes)?))
+}
+
+fn read_tensor(path: &Path) -> Result<(Vec<f32>, [usize; 4])> {
+    block_on(async {
+        let checkpoint = crate::weights::Checkpoint::open(Source::File(path.to_path_buf())).await?;
+        let shape = checkpoint.shape("x").and_then(|s| s.try_into().ok());
+        let shape = shape
+            .ok_or_else(|| Error::bad_option(format!("{} holds no tensor x of shape [N, 3, H, W]", path.display())))?;
+        let parameters = checkpoint.reader().await?.read(&["x".to_string()]).await?;
+        Ok((parameters.get("x")?.to_vec(), shape))
+    })
+}

@@ -1,0 +1,44 @@
+//! The command line: results on standard output, everything else on standard error.
+
+mod analyze;
+mod models;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Exit status where some inputs failed.
+const SOME_FAILED: u8 = 1;
+/// Exit status where nothing could be tried: wrong options, unknown model, unusable weights.
+const USAGE: u8 = 2;
+
+/// Watch a Selective Kernel network choose its receptive field.
+#[derive(Debug, Parser)]
+#[command(name = "sklens", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Attention and predictions for photos.
+    Analyze(analyze::Analyze),
+    /// The networks with parameters, multiply-adds and SK units.
+    Models(models::Models),
+}
+
+/// Runs the tool; the status is 0, 1 if some inputs failed, 2 if the call was wrong.
+pub fn run(cli: &Cli) -> ExitCode {
+    let outcome = match &cli.command {
+        Command::Analyze(command) => command.run(),
+        Command::Models(command) => command.run(),
+    };
+    match outcome {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(SOME_FAILED),
+        Err(error) => {
+            eprintln!("sklens: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The CPU executor: the plan's steps in a loop.
+
+pub mod gemm;
+pub mod simd;
+pub mod window;
+
+use crate::graph::TensorId;
+use crate::kernels::Packed;
+use crate::plan::{LANES, Plan, StorageId, View, Views};
+
+/// What the CPU code uses, for people.
+pub fn description() -> String {
+    if cfg!(target_arch = "wasm32") {
+        let simd = if cfg!(target_feature = "simd128") { "SIMD" } else { "no SIMD" };
+        return format!("WebAssembly, {simd}, one thread");
+    }
+    format!("{}, {:?}, one thread", std::env::consts::ARCH, pulp::Arch::new())
+}
+
+/// What a kernel's CPU twin sees: the plan's views, its constants and the buffers.
+#[derive(Debug)]
+pub struct CpuContext<'a> {
+    /// Batch size.
+    pub batch: usize,
+    plan: &'a Plan,
+    constants: &'a [Packed],
+    buffers: &'a mut [Vec<f32>],
+}
+
+impl<'a> CpuContext<'a> {
+    /// The plan's views.
+    pub fn views(&self) -> &'a Views {
+        &self.plan.views
+    }
+    /// The view of a tensor.
+    pub fn view(&self, id: TensorId) -> &'a View {
+        self.plan.views.of(id)
+    }
+    /// The step's packed constant of that index.
+    pub fn constant(&self, index: usize) -> &'a Packed {
+        &self.constants[index]
+    }
+    /// The storage of a tensor, to read; index it through its view.
+    pub fn read(&self, id: TensorId) -> &[f32] {
+        &self.buffers[self.plan.buffer_of(self.view(id).storage)]
+    }
+    /// Calls `f` with the storage of `id` to write; other tensors can be read meanwhile.
+    pub fn write(&mut self, id: TensorId, f: impl FnOnce(&mut Self, &mut [f32])) {
+        let buffer = self.plan.buffer_of(self.view(id).storage);
+        let mut values = std::mem::take(&mut self.buffers[buffer]);
+        f(self, &mut values);
+        self.buffers[buffer] = values;
+    }
+}
+
+/// Runs one plan on the CPU; holds its buffers and constants.
+#[derive(Debug)]
+pub struct CpuExecutor {
+    buffers: Vec<Vec<f32>>,
+}
+
+impl CpuExecutor {
+    /// An executor with zeroed buffers for `plan`.
+    pub fn new(plan: &Plan) -> Self {
+        Self { buffers: plan.buffer_sizes(plan.batch).into_iter().map(|n| vec![0.0; n]).collect() }
+    }
+
+    /// The values of a tensor's storage, to fill inputs and read results.
+    pub fn storage_mut(&mut self, plan: &Plan, id: TensorId) -> &mut [f32] {
+        &mut self.buffers[plan.buffer_of(plan.views.of(id).storage)]
+    }
+
+    /// Runs every step; `constants[i]` belong to step `i`.
+    pub fn run(&mut self, plan: &Plan, constants: &[Vec<Packed>]) {
+        for (step, constants) in plan.steps.iter().zip(constants) {
+            let mut context = CpuContext { batch: plan.batch, plan, constants, buffers: &mut self.buffers };
+            step.run(&mut context);
+        }
+    }
+
+    /// A copy of [`Plan::read_back`], each storage whole.
+    pub fn read_back(&self, plan: &Plan) -> Vec<(StorageId, Vec<f32>)> {
+        let part = |id: StorageId| {
+            let floats = plan.storages[id.0].item * LANES * plan.batch;
+            self.buffers[plan.buffer_of(id)][..floats].to_vec()
+        };
+        plan.read_back.iter().map(|&id| (id, part(id))).collect()
+    }
+}

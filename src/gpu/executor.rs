@@ -1,0 +1,171 @@
+//! Records a plan once and runs it: one encoder, one compute pass, one read-back.
+
+use super::GpuDevice;
+use crate::graph::TensorId;
+use crate::kernels::{Lowering, Operand, Packed};
+use crate::plan::{LANES, Plan, StorageId};
+use crate::{Error, Result};
+use std::rc::Rc;
+use wgpu::util::DeviceExt;
+
+/// The constants of a plan's steps on the device.
+#[derive(Debug, Default)]
+pub struct GpuConstants(Vec<Vec<wgpu::Buffer>>);
+
+impl GpuConstants {
+    /// Uploads the constants of the next step.
+    pub fn push(&mut self, device: &GpuDevice, packed: &[Packed]) {
+        let upload = |p: &Packed| {
+            device.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+                label: Some("constant"),
+                contents: p.bytes(),
+                usage: wgpu::BufferUsages::STORAGE,
+            })
+        };
+        self.0.push(packed.iter().map(upload).collect());
+    }
+}
+
+/// One plan, recorded on a device.
+#[derive(Debug)]
+pub struct GpuExecutor {
+    device: Rc<GpuDevice>,
+    buffers: Vec<wgpu::Buffer>,
+    commands: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, [u32; 3])>,
+    staging: wgpu::Buffer,
+    /// Storage, offset and bytes in the staging buffer.
+    read_back: Vec<(StorageId, u64, u64)>,
+}
+
+impl GpuExecutor {
+    /// Creates buffers, pipelines and bind groups for `plan`.
+    ///
+    /// # Errors
+    /// `device-lost` with the driver's message if the device is gone, out of memory, or refuses a shader.
+    pub async fn new(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants) -> Result<Self> {
+        device.check()?;
+        let validation = device.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let memory = device.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let executor = Self::record(device.clone(), plan, constants);
+        let memory = memory.pop().await;
+        let validation = validation.pop().await;
+        device.check()?;
+        match memory.or(validation) {
+            Some(error) => Err(Error::device_lost(format!("{} refused the network: {error}", device.adapter.name))),
+            None => Ok(executor),
+        }
+    }
+
+    fn record(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants) -> Self {
+        let create = |label, size: usize, usage| {
+            device.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: (size.max(LANES) * size_of::<f32>()) as u64,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let sizes = plan.buffer_sizes(plan.batch);
+        let buffers: Vec<_> = sizes.iter().map(|&size| create("activations", size, usage)).collect();
+        let unused = create("unused", LANES, usage);
+        let lowering = Lowering { views: &plan.views, batch: plan.batch };
+        let mut commands = Vec::new();
+        for (step, constants) in plan.steps.iter().zip(&constants.0) {
+            for dispatch in step.lower(&lowering) {
+                let pipeline = device.pipeline(&dispatch);
+                let entries: Vec<_> = dispatch
+                    .bindings
+                    .iter()
+                    .enumerate()
+                    .map(|(binding, operand)| wgpu::BindGroupEntry {
+                        binding: binding as u32,
+                        resource: match operand {
+                            Operand::Read(id) | Operand::Write(id) => &buffers[plan.buffer_of(*id)],
+                            Operand::Constant(index) => &constants[*index],
+                            Operand::Unused => &unused,
+                        }
+                        .as_entire_binding(),
+                    })
+                    .collect();
+                let group = device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some(step.family()),
+                    layout: &pipeline.get_bind_group_layout(0),
+                    entries: &entries,
+                });
+                commands.push((pipeline, group, dispatch.workgroups));
+            }
+        }
+        let mut read_back = Vec::new();
+        let mut total = 0;
+        for &id in &plan.read_back {
+            let bytes = (plan.storages[id.0].item * LANES * plan.batch * size_of::<f32>()) as u64;
+            read_back.push((id, total, bytes));
+            total += bytes;
+        }
+        let staging = create(
+            "read-back",
+            total as usize / size_of::<f32>(),
+            wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        );
+        Self { device, buffers, commands, staging, read_back }
+    }
+
+    /// Dispatches of one run.
+    pub fn dispatches(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Writes a tensor's whole storage, all batch items, padding lanes included.
+    pub fn write(&self, plan: &Plan, id: TensorId, values: &[f32]) {
+        let buffer = &self.buffers[plan.buffer_of(plan.views.of(id).storage)];
+        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(values));
+    }
+
+    /// Runs the plan and reads [`Plan::read_back`] back, each storage whole.
+    ///
+    /// # Errors
+    /// `device-lost` if the device went away.
+    pub async fn run(&self, plan: &Plan) -> Result<Vec<(StorageId, Vec<f32>)>> {
+        self.device.check()?;
+        let device = &self.device.device;
+        let mut encoder = device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for (pipeline, group, [x, y, z]) in &self.commands {
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, group, &[]);
+                pass.dispatch_workgroups(*x, *y, *z);
+            }
+        }
+        for &(id, offset, bytes) in &self.read_back {
+            let source = &self.buffers[plan.buffer_of(id)];
+            encoder.copy_buffer_to_buffer(source, 0, &self.staging, offset, bytes);
+        }
+        self.device.queue.submit([encoder.finish()]);
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        self.staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver is gone only if the caller dropped the run.
+            let _ = sender.send(result);
+        });
+        // On the web the browser polls; natively this waits for the queue.
+        device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|e| Error::device_lost(format!("waiting for the GPU failed: {e}")))?;
+        let mapped = receiver.await;
+        self.device.check()?;
+        match mapped {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(Error::device_lost(format!("reading results from the GPU failed: {e}"))),
+            Err(_) => return Err(Error::device_lost("the GPU dropped the run")),
+        }
+        let result = self.staging.get_mapped_range(..).map(|bytes| {
+            let part = |offset: u64, size: u64| {
+                bytemuck::pod_collect_to_vec(&bytes[offset as usize..(offset + size) as usize])
+            };
+            self.read_back.iter().map(|&(id, offset, size)| (id, part(offset, size))).collect()
+        });
+        self.staging.unmap();
+        result.map_err(|e| Error::device_lost(format!("reading results from the GPU failed: {e}")))
+    }
+}

@@ -1,0 +1,61 @@
+//! Parameters and multiply-adds, as PyTorch and the paper count them.
+
+use super::{Graph, Op, Parameter};
+
+impl Graph {
+    /// Every weight that the graph reads, in node order.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut all = Vec::new();
+        for node in &self.nodes {
+            let mut push = |name: String, shape: Vec<usize>, learned| all.push(Parameter { name, shape, learned });
+            match &node.op {
+                Op::Conv2d(c) => {
+                    push(c.weight.clone(), vec![c.out_channels, c.in_channels / c.groups, c.kernel, c.kernel], true);
+                    if let Some(bias) = &c.bias {
+                        push(bias.clone(), vec![c.out_channels], true);
+                    }
+                }
+                Op::BatchNorm(bn) => {
+                    let channels = self.tensor(node.output).shape[0];
+                    for (suffix, learned) in
+                        [("weight", true), ("bias", true), ("running_mean", false), ("running_var", false)]
+                    {
+                        push(format!("{}.{suffix}", bn.prefix), vec![channels], learned);
+                    }
+                }
+                Op::Linear(l) => {
+                    let mut shape = vec![l.out_features, l.in_features];
+                    if l.as_conv {
+                        shape.extend([1, 1]);
+                    }
+                    push(l.weight.clone(), shape, true);
+                    if let Some(bias) = &l.bias {
+                        push(bias.clone(), vec![l.out_features], true);
+                    }
+                }
+                _ => {}
+            }
+        }
+        all
+    }
+
+    /// Number of learned parameters (batch norm's running statistics do not count).
+    pub fn parameter_count(&self) -> u64 {
+        self.parameters().iter().filter(|p| p.learned).map(|p| p.shape.iter().product::<usize>() as u64).sum()
+    }
+
+    /// Multiply-adds of convolutions and fully connected layers for one picture, without Select.
+    pub fn macs(&self) -> u64 {
+        self.nodes
+            .iter()
+            .map(|node| match &node.op {
+                Op::Conv2d(c) => {
+                    let positions: usize = self.tensor(node.output).shape.iter().product();
+                    (positions * (c.in_channels / c.groups) * c.kernel * c.kernel) as u64
+                }
+                Op::Linear(l) => (l.in_features * l.out_features) as u64,
+                _ => 0,
+            })
+            .sum()
+    }
+}

@@ -1,0 +1,218 @@
+//! What all convolution kernels share.
+
+use super::{DenseConv, DepthwiseConv, GroupedConv, Kernel, Lowering, Operand, Pointwise, view_constants};
+use crate::Result;
+use crate::graph::{Conv2d, TensorId};
+use crate::plan::{LANES, View, Views};
+use crate::weights::{FoldedNorm, Parameters};
+use std::ops::Range;
+
+/// A convolution with everything fused behind it: `act(norm(conv(x)) + residual)`.
+#[derive(Clone, Debug)]
+pub struct ConvStep {
+    /// The convolution.
+    pub conv: Conv2d,
+    /// Bias and batch norm.
+    pub norm: FoldedNorm,
+    /// Whether negative results become zero.
+    pub relu: bool,
+    /// Added before the ReLU.
+    pub residual: Option<TensorId>,
+    /// x.
+    pub input: TensorId,
+    /// The result.
+    pub output: TensorId,
+}
+
+impl ConvStep {
+    /// Tensors read.
+    pub(super) fn inputs(&self) -> Vec<TensorId> {
+        std::iter::once(self.input).chain(self.residual).collect()
+    }
+    /// Reads `to` where it read `from`.
+    pub(super) fn rewire(&mut self, from: TensorId, to: TensorId) {
+        if self.input == from {
+            self.input = to;
+        }
+        if self.residual == Some(from) {
+            self.residual = Some(to);
+        }
+    }
+    /// Names of the weights.
+    pub(super) fn parameters(&self) -> Vec<String> {
+        std::iter::once(self.conv.weight.clone()).chain(self.norm.parameters()).collect()
+    }
+
+    /// Weights with the batch norm folded in.
+    pub(super) fn fold<'a>(&self, parameters: &'a Parameters) -> Result<Folded<'a>> {
+        let (scale, shift) = self.norm.fold(parameters)?;
+        let row = self.conv.in_channels / self.conv.groups * self.conv.kernel * self.conv.kernel;
+        Ok(Folded { weight: parameters.get(&self.conv.weight)?, row, taps: self.conv.kernel.pow(2), scale, shift })
+    }
+
+    /// Weights of a convolution without groups as `[tap][lane of x][lane of y]`, then the bias `[lane of y]`.
+    pub(super) fn pack_matrix(&self, x: &View, y: &View, parameters: &Parameters) -> Result<Vec<f32>> {
+        let folded = self.fold(parameters)?;
+        let (rows, columns) = (x.quads() * LANES, y.quads() * LANES);
+        let mut packed = vec![0.0; folded.taps * rows * columns];
+        for (o, &column) in y.lanes.iter().enumerate() {
+            for (i, &row) in x.lanes.iter().enumerate() {
+                for tap in 0..folded.taps {
+                    packed[(tap * rows + row as usize) * columns + column as usize] = folded.at(o, i, tap);
+                }
+            }
+        }
+        packed.extend(folded.bias(y));
+        Ok(packed)
+    }
+
+    /// `override` constants that every convolution shader declares.
+    pub(super) fn constants(&self, views: &Views, x: &View, tiling: Tiling) -> Vec<(&'static str, f64)> {
+        let y = views.of(self.output);
+        let mut constants = vec![
+            ("PIXELS", tiling.pixels as f64),
+            ("BLOCK", tiling.block as f64),
+            ("X_QUADS", x.quads() as f64),
+            ("Y_QUADS", y.quads() as f64),
+            ("IN_WIDTH", x.width as f64),
+            ("OUT_WIDTH", y.width as f64),
+            ("POSITIONS", y.positions() as f64),
+            ("STRIDE", self.conv.stride as f64),
+            ("RELU", f64::from(self.relu)),
+            ("RESIDUAL", f64::from(self.residual.is_some())),
+        ];
+        constants.extend(view_constants(["X_ITEM", "X_BASE", "X_STRIDE"], x));
+        constants.extend(view_constants(["Y_ITEM", "Y_BASE", "Y_STRIDE"], y));
+        if let Some(residual) = self.residual {
+            constants.extend(view_constants(["R_ITEM", "R_BASE", "R_STRIDE"], views.of(residual)));
+        }
+        constants
+    }
+
+    /// `override` constants of the window, for kernels larger than 1×1.
+    pub(super) fn window_constants(&self, x: &View) -> [(&'static str, f64); 4] {
+        [
+            ("KERNEL", self.conv.kernel as f64),
+            ("PADDING", self.conv.padding as f64),
+            ("DILATION", self.conv.dilation as f64),
+            ("IN_HEIGHT", x.height as f64),
+        ]
+    }
+
+    /// The binding of the residual.
+    pub(super) fn residual_operand(&self, views: &Views) -> Operand {
+        self.residual.map_or(Operand::Unused, |r| Operand::Read(views.of(r).storage))
+    }
+}
+
+/// A convolution's weight `[out, in / groups, taps]` with scale and shift per output channel.
+pub(super) struct Folded<'a> {
+    weight: &'a [f32],
+    row: usize,
+    /// Kernel elements.
+    pub taps: usize,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+}
+
+impl Folded<'_> {
+    /// The scaled weight of output channel `o` and the `i`th input channel of its group.
+    pub fn at(&self, o: usize, i: usize, tap: usize) -> f32 {
+        self.weight[o * self.row + i * self.taps + tap] * self.scale[o]
+    }
+    /// The shift in the lanes of `y`, zero in padding.
+    pub fn bias(&self, y: &View) -> Vec<f32> {
+        let mut bias = vec![0.0; y.quads() * LANES];
+        y.lanes.iter().zip(&self.shift).for_each(|(&lane, &shift)| bias[lane as usize] = shift);
+        bias
+    }
+}
+
+/// How the threads of a convolution shader share the outputs: each computes one quad of `pixels` successive positions;
+/// a workgroup of [`Tiling::THREADS`] covers `block` successive quads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tiling {
+    pub pixels: usize,
+    pub block: usize,
+}
+
+impl Tiling {
+    /// Threads in a workgroup.
+    pub const THREADS: usize = 64;
+    /// Threads that a small GPU runs at once; with fewer, smaller tiles are faster although they load more.
+    const CONCURRENT: usize = 1024;
+
+    /// The tiling for `positions` outputs of `quads` quads. Per quad of inputs, a thread loads one quad of each pixel and
+    /// four quads of weights, and does four multiply-adds for each pixel; a load counts as two multiply-adds.
+    pub fn of(positions: usize, quads: usize) -> Self {
+        let cost = |pixels: usize| {
+            let threads = positions.div_ceil(pixels) * quads;
+            (2 * (4 + pixels) + 4 * pixels) * threads.max(Self::CONCURRENT)
+        };
+        let pixels = [8, 4, 1].into_iter().min_by_key(|&pixels| cost(pixels)).unwrap_or(1);
+        let wasteful = |block: usize| quads.next_multiple_of(block) * 8 > quads * 9;
+        let block = [8, 4, 2].into_iter().find(|&b| !wasteful(b)).unwrap_or(1);
+        Self { pixels, block }
+    }
+    /// The tiling for the outputs of `y`.
+    pub fn of_view(y: &View) -> Self {
+        Self::of(y.positions(), y.quads())
+    }
+    /// The grid: x over blocks of quads, y over groups of tiles, z over batch items.
+    pub fn workgroups(self, y: &View, lowering: &Lowering) -> [u32; 3] {
+        let tiles = y.positions().div_ceil(self.pixels);
+        let x = y.quads().div_ceil(self.block);
+        [x as u32, tiles.div_ceil(Self::THREADS / self.block) as u32, lowering.batch as u32]
+    }
+}
+
+/// Fills `row`, a pixel's output before the products are added: the bias plus the residual.
+pub(super) fn start_row(row: &mut [f32], bias: &[f32], residual: Option<&[f32]>) {
+    match residual {
+        Some(residual) => row.iter_mut().zip(bias).zip(residual).for_each(|((y, b), r)| *y = b + r),
+        None => row.copy_from_slice(bias),
+    }
+}
+
+/// Splits `0..len` into blocks of `size`, the last one smaller.
+pub(super) fn blocks(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len).step_by(size).map(move |start| start..(start + size).min(len))
+}
+
+/// The kernel family that computes `step`.
+pub fn convolution(step: ConvStep) -> Box<dyn Kernel> {
+    let conv = &step.conv;
+    if Pointwise::supports(conv) {
+        Box::new(Pointwise { step, select: None })
+    } else if conv.groups == 1 {
+        Box::new(DenseConv { step })
+    } else if conv.groups == conv.in_channels && conv.groups == conv.out_channels {
+        Box::new(DepthwiseConv { step })
+    } else {
+        Box::new(GroupedConv { step })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_large_where_there_is_much_to_do() {
+        assert_eq!(Tiling::of(56 * 56, 64), Tiling { pixels: 8, block: 8 });
+        assert_eq!(Tiling::of(1, 250), Tiling { pixels: 1, block: 8 });
+        // 13 tiles of 4 keep more threads busy than 7 tiles of 8.
+        assert_eq!(Tiling::of(49, 64), Tiling { pixels: 4, block: 8 });
+        assert_eq!(Tiling::of(49, 512).pixels, 8);
+    }
+
+    #[test]
+    fn blocks_of_quads_waste_at_most_an_eighth() {
+        for quads in 1..300_usize {
+            let block = Tiling::of(100, quads).block;
+            assert!(Tiling::THREADS.is_multiple_of(block));
+            assert!(quads.next_multiple_of(block) * 8 <= quads * 9, "{quads} in blocks of {block}");
+        }
+        assert_eq!([1, 3, 6, 15, 29, 58].map(|q| Tiling::of(100, q).block), [1, 1, 2, 8, 8, 8]);
+    }
+}

@@ -1,0 +1,93 @@
+//! `y = act(W·x + b)`: fully connected layers.
+
+use super::conv_step::start_row;
+use super::*;
+use crate::cpu::gemm::{Matrix, multiply_add};
+use crate::graph;
+use crate::plan::LANES;
+use crate::weights::FoldedNorm;
+
+pub(super) const SHADER: &Shader =
+    &Shader { name: "linear", wgsl: include_str!("../../shaders/linear.wgsl"), entry: "main" };
+/// Quads of y per workgroup.
+const BLOCK: usize = 8;
+
+/// A fully connected layer on `[C, 1, 1]`, then bias and batch norm, then an optional ReLU.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// The layer.
+    pub linear: graph::Linear,
+    /// Bias and batch norm.
+    pub norm: FoldedNorm,
+    /// Whether negative results become zero.
+    pub relu: bool,
+    /// x.
+    pub input: TensorId,
+    /// The result.
+    pub output: TensorId,
+}
+
+impl Kernel for Linear {
+    fn family(&self) -> &'static str {
+        "linear"
+    }
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.input]
+    }
+    fn outputs(&self) -> Vec<TensorId> {
+        vec![self.output]
+    }
+    fn rewire(&mut self, from: TensorId, to: TensorId) {
+        if self.input == from {
+            self.input = to;
+        }
+    }
+    fn parameters(&self) -> Vec<String> {
+        std::iter::once(self.linear.weight.clone()).chain(self.norm.parameters()).collect()
+    }
+    /// `[lane of x][lane of y]` and the bias.
+    fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
+        let (x, y) = (views.of(self.input), views.of(self.output));
+        let (scale, shift) = self.norm.fold(parameters)?;
+        let weight = parameters.get(&self.linear.weight)?;
+        let (rows, columns) = (x.quads() * LANES, y.quads() * LANES);
+        let mut packed = vec![0.0; (rows + 1) * columns];
+        for (o, &column) in y.lanes.iter().enumerate() {
+            for (i, &row) in x.lanes.iter().enumerate() {
+                packed[row as usize * columns + column as usize] = weight[o * self.linear.in_features + i] * scale[o];
+            }
+            packed[rows * columns + column as usize] = shift[o];
+        }
+        Ok(vec![Packed::F32(packed)])
+    }
+    fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
+        let (x, y) = (lowering.views.of(self.input), lowering.views.of(self.output));
+        let mut constants =
+            vec![("X_QUADS", x.quads() as f64), ("Y_QUADS", y.quads() as f64), ("RELU", f64::from(self.relu))];
+        let [x_item, x_base, _] = view_constants(["X_ITEM", "X_BASE", ""], x);
+        let [y_item, y_base, _] = view_constants(["Y_ITEM", "Y_BASE", ""], y);
+        constants.extend([x_item, x_base, y_item, y_base]);
+        let bindings = vec![Operand::Read(x.storage), Operand::Constant(0), Operand::Write(y.storage)];
+        let workgroups = [y.quads().div_ceil(BLOCK) as u32, 1, lowering.batch as u32];
+        vec![Dispatch { shader: SHADER, constants, bindings, workgroups }]
+    }
+    fn run(&self, context: &mut CpuContext) {
+        let (x, y) = (context.view(self.input), context.view(self.output));
+        let (rows, columns) = (x.quads() * LANES, y.quads() * LANES);
+        context.write(self.output, |context, out| {
+            let (weights, bias) = context.constant(0).floats().split_at(rows * columns);
+            let a = Matrix { values: &context.read(self.input)[x.offset(0, 0, 0)..], stride: x.item * LANES };
+            let (out, stride) = (&mut out[y.offset(0, 0, 0)..], y.item * LANES);
+            for row in out.chunks_mut(stride).take(context.batch) {
+                start_row(&mut row[..columns], bias, None);
+            }
+            let b = Matrix { values: weights, stride: columns };
+            multiply_add([context.batch, rows, columns], a, b, out, stride);
+            if self.relu {
+                for row in out.chunks_mut(stride).take(context.batch) {
+                    row[..columns].iter_mut().for_each(|v| *v = v.max(0.0));
+                }
+            }
+        });
+    }
+}

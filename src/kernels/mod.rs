@@ -1,0 +1,185 @@
+//! Kernel families: one file each, beside the WGSL of the same name in `shaders/`.
+//!
+//! A kernel is a step of a plan. It knows its tensors and weights, packs the weights, lowers itself to GPU dispatches
+//! (pure data) and has a plain-Rust twin that runs the same step on the CPU from the same packing.
+
+use crate::Result;
+use crate::cpu::CpuContext;
+use crate::graph::TensorId;
+use crate::plan::{StorageId, View, Views};
+use crate::weights::Parameters;
+use std::fmt::Debug;
+
+mod branch_softmax;
+mod conv_step;
+mod dense_conv;
+mod depthwise_conv;
+mod elementwise;
+mod gather;
+mod gemm_conv;
+mod global_average_pool;
+mod grouped_conv;
+mod linear;
+mod max_pool;
+mod pointwise;
+mod select;
+mod sk_attention;
+mod sk_branches;
+
+pub use branch_softmax::BranchSoftmax;
+pub use conv_step::{ConvStep, convolution};
+pub use dense_conv::DenseConv;
+pub use depthwise_conv::DepthwiseConv;
+pub use elementwise::{Elementwise, MAX_TERMS};
+pub use gather::Gather;
+pub use global_average_pool::GlobalAveragePool;
+pub use grouped_conv::GroupedConv;
+pub use linear::Linear;
+pub use max_pool::MaxPool;
+pub use pointwise::Pointwise;
+pub use select::Select;
+pub use sk_attention::SkAttention;
+pub use sk_branches::SkBranches;
+
+/// A WGSL file with one entry point.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Shader {
+    /// File stem under `shaders/`.
+    pub name: &'static str,
+    /// The source.
+    pub wgsl: &'static str,
+    /// The compute entry point.
+    pub entry: &'static str,
+}
+
+/// Every shader that ships; the tests validate each with naga.
+pub const SHADERS: &[&Shader] = &[
+    branch_softmax::SHADER,
+    depthwise_conv::SHADER,
+    elementwise::SHADER,
+    gather::SHADER,
+    global_average_pool::SHADER,
+    grouped_conv::SHADER,
+    linear::SHADER,
+    max_pool::SHADER,
+    pointwise::SHADER,
+    select::SHADER,
+    sk_attention::SHADER,
+    sk_branches::SHADER,
+];
+
+/// Packed constant data of a step, as both backends read it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Packed {
+    /// Weights, biases.
+    F32(Vec<f32>),
+    /// Tables.
+    U32(Vec<u32>),
+}
+
+impl Packed {
+    /// The bytes to upload.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::F32(v) => bytemuck::cast_slice(v),
+            Self::U32(v) => bytemuck::cast_slice(v),
+        }
+    }
+    /// Weights; empty for a table.
+    pub fn floats(&self) -> &[f32] {
+        match self {
+            Self::F32(v) => v,
+            Self::U32(_) => &[],
+        }
+    }
+    /// A table; empty for weights.
+    pub fn table(&self) -> &[u32] {
+        match self {
+            Self::U32(v) => v,
+            Self::F32(_) => &[],
+        }
+    }
+}
+
+/// What a binding of a dispatch refers to. Binding numbers are the positions in [`Dispatch::bindings`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// A storage that the shader reads.
+    Read(StorageId),
+    /// A storage that the shader writes.
+    Write(StorageId),
+    /// The step's packed constant of that index.
+    Constant(usize),
+    /// Declared in the shader, not used by this specialisation; a small buffer is bound.
+    Unused,
+}
+
+/// One compute dispatch, as pure data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dispatch {
+    /// The shader.
+    pub shader: &'static Shader,
+    /// Values of its `override` constants.
+    pub constants: Vec<(&'static str, f64)>,
+    /// Bindings of group 0.
+    pub bindings: Vec<Operand>,
+    /// Workgroups in x, y, z.
+    pub workgroups: [u32; 3],
+}
+
+/// What a lowering may depend on besides the step itself.
+#[derive(Clone, Debug)]
+pub struct Lowering<'a> {
+    /// Where the tensors lie.
+    pub views: &'a Views,
+    /// Batch size; grids put it in z.
+    pub batch: usize,
+}
+
+/// How a kernel treats an input whose quads are not contiguous or whose lanes are permuted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputLayout {
+    /// Must be plain: contiguous quads, channel `c` in lane `c`.
+    Plain,
+    /// Any view.
+    Any,
+    /// Any view, and the output takes over its lanes (depthwise operators).
+    Propagates,
+}
+
+/// A step of a plan.
+pub trait Kernel: Debug + Send + Sync {
+    /// Name of the family, which is the file's name.
+    fn family(&self) -> &'static str;
+    /// Tensors read, each once.
+    fn inputs(&self) -> Vec<TensorId>;
+    /// Tensors written, each once.
+    fn outputs(&self) -> Vec<TensorId>;
+    /// What it accepts as the layout of `input`.
+    fn input_layout(&self, input: TensorId) -> InputLayout {
+        let _ = input;
+        InputLayout::Plain
+    }
+    /// Whether its outputs may be placed in any view, not only plain ones.
+    fn writes_views(&self) -> bool {
+        false
+    }
+    /// Reads `to` where it read `from`.
+    fn rewire(&mut self, from: TensorId, to: TensorId);
+    /// Names of the weights that [`Kernel::pack`] reads.
+    fn parameters(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// The step's constants, batch norm folded, lanes in the order of the views.
+    fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>>;
+    /// The GPU dispatches, in order.
+    fn lower(&self, lowering: &Lowering) -> Vec<Dispatch>;
+    /// The same step on the CPU.
+    fn run(&self, context: &mut CpuContext);
+}
+
+/// `override` constants that describe a view: `{prefix}_ITEM`, `_BASE` (first slot included), `_STRIDE`, in quads.
+pub(crate) fn view_constants(names: [&'static str; 3], view: &View) -> [(&'static str, f64); 3] {
+    let base = view.base + if view.is_contiguous() { view.slots[0] as usize } else { 0 };
+    [(names[0], view.item as f64), (names[1], base as f64), (names[2], view.stride as f64)]
+}

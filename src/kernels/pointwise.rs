@@ -1,0 +1,130 @@
+//! `y = act(W·x + b + residual)`: 1×1 convolutions, as products of matrices; x may be an SK unit's Select.
+
+use super::conv_step::Tiling;
+use super::*;
+use crate::graph::Conv2d;
+use crate::plan::LANES;
+
+pub(super) const SHADER: &Shader =
+    &Shader { name: "pointwise", wgsl: include_str!("../../shaders/pointwise.wgsl"), entry: "main" };
+
+/// A 1×1 convolution of any stride, without groups and padding.
+#[derive(Clone, Debug)]
+pub struct Pointwise {
+    /// The convolution.
+    pub step: ConvStep,
+    /// A Select that is computed while loading; then `step.input` is its output and is never stored. Its branches are
+    /// plain tensors of one storage, one after the other.
+    pub select: Option<Select>,
+}
+
+impl Pointwise {
+    /// Whether `conv` is a 1×1 convolution without groups and padding.
+    pub fn supports(conv: &Conv2d) -> bool {
+        conv.kernel == 1 && conv.groups == 1 && conv.padding == 0
+    }
+
+    /// The view of x, or of the first branch that x is selected from.
+    fn source<'a>(&self, views: &'a Views) -> &'a View {
+        views.of(self.select.as_ref().map_or(self.step.input, |s| s.branches[0]))
+    }
+}
+
+impl Kernel for Pointwise {
+    fn family(&self) -> &'static str {
+        "pointwise"
+    }
+    fn inputs(&self) -> Vec<TensorId> {
+        match &self.select {
+            None => self.step.inputs(),
+            Some(s) => {
+                std::iter::once(s.attention).chain(s.branches.iter().copied()).chain(self.step.residual).collect()
+            }
+        }
+    }
+    fn outputs(&self) -> Vec<TensorId> {
+        vec![self.step.output]
+    }
+    fn input_layout(&self, input: TensorId) -> InputLayout {
+        if self.select.is_none() && self.step.residual != Some(input) { InputLayout::Any } else { InputLayout::Plain }
+    }
+    /// A residual is plain, so the output must be as well.
+    fn writes_views(&self) -> bool {
+        self.step.residual.is_none()
+    }
+    fn rewire(&mut self, from: TensorId, to: TensorId) {
+        self.step.rewire(from, to);
+        if let Some(select) = &mut self.select {
+            select.rewire(from, to);
+        }
+    }
+    fn parameters(&self) -> Vec<String> {
+        self.step.parameters()
+    }
+    /// `[lane of x][lane of y]` and the bias; then, if either view is not contiguous, the slots of x and of y.
+    fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
+        let (x, y) = (self.source(views), views.of(self.step.output));
+        let mut packed = vec![Packed::F32(self.step.pack_matrix(x, y, parameters)?)];
+        if !(x.is_contiguous() && y.is_contiguous()) {
+            packed.push(Packed::U32([x.slots.as_slice(), &y.slots].concat()));
+        }
+        Ok(packed)
+    }
+    fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
+        let views = lowering.views;
+        let (x, y) = (self.source(views), views.of(self.step.output));
+        let tiling = Tiling::of_view(y);
+        let mut constants = self.step.constants(views, x, tiling);
+        let tables = [!x.is_contiguous(), !y.is_contiguous()];
+        constants.extend([("X_TABLE", f64::from(tables[0])), ("Y_TABLE", f64::from(tables[1]))]);
+        let mut attention = Operand::Unused;
+        if let Some(select) = &self.select {
+            let a = views.of(select.attention);
+            let base = |m: usize| views.of(select.branches[m]).base;
+            let step = if select.branches.len() > 1 { base(1) - base(0) } else { 0 };
+            debug_assert!((0..select.branches.len()).all(|m| base(m) == base(0) + m * step));
+            constants.extend([("BRANCHES", select.branches.len() as f64), ("BRANCH_STEP", step as f64)]);
+            constants.extend([("A_ITEM", a.item as f64), ("A_BASE", a.base as f64)]);
+            attention = Operand::Read(a.storage);
+        }
+        let table = if tables.contains(&true) { Operand::Constant(1) } else { Operand::Unused };
+        let bindings = vec![
+            Operand::Read(x.storage),
+            attention,
+            self.step.residual_operand(views),
+            Operand::Constant(0),
+            table,
+            Operand::Write(y.storage),
+        ];
+        vec![Dispatch { shader: SHADER, constants, bindings, workgroups: tiling.workgroups(y, lowering) }]
+    }
+    fn run(&self, context: &mut CpuContext) {
+        let views = context.views();
+        let (x, y) = (self.source(views), views.of(self.step.output));
+        let width = x.quads() * LANES;
+        let stride = self.step.conv.stride;
+        let at = |p: usize| p / y.width * stride * x.width + p % y.width * stride;
+        match &self.select {
+            Some(select) => {
+                let a = views.of(select.attention);
+                gemm_conv::run(&self.step, context, width, None, |context, n, p, row| {
+                    let attention = &context.read(select.attention)[a.offset(n, 0, 0)..];
+                    row.fill(0.0);
+                    for (&branch, a) in select.branches.iter().zip(attention.chunks_exact(width)) {
+                        let u = &context.read(branch)[views.of(branch).offset(n, at(p), 0)..];
+                        row.iter_mut().zip(u).zip(a).for_each(|((v, u), a)| *v += a * u);
+                    }
+                });
+            }
+            None => {
+                let stored = (stride == 1 && x.is_contiguous()).then_some(x);
+                gemm_conv::run(&self.step, context, width, stored, |context, n, p, row| {
+                    let values = context.read(self.step.input);
+                    for (k, quad) in row.chunks_exact_mut(LANES).enumerate() {
+                        quad.copy_from_slice(&values[x.offset(n, at(p), k)..][..LANES]);
+                    }
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Fuse and select of an SK unit up to the attention (paper, equations 2 to 5).
+
+use super::branch_softmax::{override_attention, softmax};
+use super::*;
+use crate::graph;
+use crate::plan::LANES;
+use crate::weights::FoldedNorm;
+use pulp::Arch;
+
+pub(super) const SHADER: &Shader =
+    &Shader { name: "sk_attention", wgsl: include_str!("../../shaders/sk_attention.wgsl"), entry: "main" };
+
+/// Pool → fc → BN → ReLU → fc → softmax over branches → override, in one dispatch.
+///
+/// All five results lie in one storage.
+#[derive(Clone, Debug)]
+pub struct SkAttention {
+    /// W, `[d, C]`.
+    pub reduce: graph::Linear,
+    /// Batch norm behind W.
+    pub reduce_norm: FoldedNorm,
+    /// V, `[M·C, d]`, branch-major.
+    pub select: graph::Linear,
+    /// M.
+    pub branches: usize,
+    /// Partial sums `[C, parts, 1]` of U over positions; s is their sum divided by `divisor`.
+    pub partial_sums: TensorId,
+    /// Number of positions behind the partial sums; 1 if they are a mean already.
+    pub divisor: usize,
+    /// Values and mask `[2·M·C, 1, 1]`.
+    pub override_input: TensorId,
+    /// s, `[C, 1, 1]`.
+    pub pooled: TensorId,
+    /// z, `[d, 1, 1]`.
+    pub reduced: TensorId,
+    /// V·z, `[M·C, 1, 1]`, branch-major: each branch starts a new quad.
+    pub logits: TensorId,
+    /// Softmax of the logits, laid out like them.
+    pub softmax: TensorId,
+    /// Softmax, overridden where the mask is set.
+    pub attention: TensorId,
+}
+
+impl Kernel for SkAttention {
+    fn family(&self) -> &'static str {
+        "sk_attention"
+    }
+    fn inputs(&self) -> Vec<TensorId> {
+        vec![self.partial_sums, self.override_input]
+    }
+    fn outputs(&self) -> Vec<TensorId> {
+        vec![self.pooled, self.reduced, self.logits, self.softmax, self.attention]
+    }
+    fn rewire(&mut self, from: TensorId, to: TensorId) {
+        for tensor in [&mut self.partial_sums, &mut self.override_input].into_iter().filter(|t| **t == from) {
+            *tensor = to;
+        }
+    }
+    fn parameters(&self) -> Vec<String> {
+        let weights = [&self.reduce.weight, &self.select.weight].into_iter().chain(&self.select.bias).cloned();
+        weights.chain(self.reduce_norm.parameters()).collect()
+    }
+    /// W as `[C][d]`, bias of W, V as `[d][M·C]`, bias of V; every dimension padded to quads, batch norm in W.
+    fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
+        let (s, z, logits) = (views.of(self.pooled), views.of(self.reduced), views.of(self.logits));
+        let (scale, shift) = self.reduce_norm.fold(parameters)?;
+        let reduce = transposed(parameters.get(&self.reduce.weight)?, s, z, |o| scale[o]);
+        let select = transposed(parameters.get(&self.select.weight)?, z, logits, |_| 1.0);
+        let select_bias = match &self.select.bias {
+            Some(bias) => parameters.get(bias)?.to_vec(),
+            None => vec![0.0; logits.channels()],
+        };
+        let biases = [(shift, z), (select_bias, logits)].map(|(bias, view)| in_lanes(&bias, view));
+        let [reduce_bias, select_bias] = biases;
+        Ok([reduce, reduce_bias, select, select_bias].map(Packed::F32).into())
+    }
+    fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
+        let views = lowering.views;
+        let (parts, overrides) = (views.of(self.partial_sums), views.of(self.override_input));
+        let (s, z) = (views.of(self.pooled), views.of(self.reduced));
+        let base = |name, id| (name, view_constants(["", "", ""], views.of(id))[1].1);
+        let mut constants = vec![
+            ("BRANCHES", self.branches as f64),
+            ("CHANNELS", s.channels() as f64),
+            ("QUADS", s.quads() as f64),
+            ("REDUCED_QUADS", z.quads() as f64),
+            ("PARTS", parts.positions() as f64),
+            ("DIVISOR", self.divisor as f64),
+            ("Y_ITEM", s.item as f64),
+            base("POOLED_BASE", self.pooled),
+            base("REDUCED_BASE", self.reduced),
+            base("LOGITS_BASE", self.logits),
+            base("SOFTMAX_BASE", self.softmax),
+            base("ATTENTION_BASE", self.attention),
+        ];
+        constants.extend(view_constants(["P_ITEM", "P_BASE", "P_STRIDE"], parts));
+        constants.extend(view_constants(["O_ITEM", "O_BASE", ""], overrides).into_iter().take(2));
+        let bindings = vec![
+            Operand::Read(parts.storage),
+            Operand::Read(overrides.storage),
+            Operand::Constant(0),
+            Operand::Constant(1),
+            Operand::Constant(2),
+            Operand::Constant(3),
+            Operand::Write(s.storage),
+        ];
+        vec![Dispatch { shader: SHADER, constants, bindings, workgroups: [1, 1, lowering.batch as u32] }]
+    }
+    fn run(&self, context: &mut CpuContext) {
+        let views = [self.pooled, self.reduced, self.logits, self.softmax, self.attention].map(|id| context.view(id));
+        let (parts, overrides) = (context.view(self.partial_sums), context.view(self.override_input));
+        let mut results = views.map(|view| vec![0.0_f32; view.quads() * LANES]);
+        context.write(self.pooled, |context, out| {
+            let sums = context.read(self.partial_sums);
+            let override_values = context.read(self.override_input);
+            let [reduce, reduce_bias, select, select_bias] = [0, 1, 2, 3].map(|i| context.constant(i).floats());
+            for n in 0..context.batch {
+                let [s, z, logits, weights, attention] = &mut results;
+                Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        s.fill(0.0);
+                        for p in 0..parts.positions() {
+                            let part = &sums[parts.offset(n, p, 0)..][..s.len()];
+                            s.iter_mut().zip(part).for_each(|(s, v)| *s += v);
+                        }
+                        s.iter_mut().for_each(|v| *v /= self.divisor as f32);
+                        linear(s, reduce, reduce_bias, z);
+                        z.iter_mut().for_each(|v| *v = v.max(0.0));
+                        linear(z, select, select_bias, logits);
+                    },
+                );
+                softmax(logits, views[0].channels(), weights);
+                let override_values = &override_values[overrides.offset(n, 0, 0)..][..2 * weights.len()];
+                override_attention(weights, override_values, attention);
+                for (result, view) in results.iter().zip(views) {
+                    out[view.offset(n, 0, 0)..][..result.len()].copy_from_slice(result);
+                }
+            }
+        });
+    }
+}
+
+/// `weight [out, in]` as `[in][out]`, placed in the lanes of `x` and `y`, row `o` times `scale(o)`.
+fn transposed(weight: &[f32], x: &View, y: &View, scale: impl Fn(usize) -> f32) -> Vec<f32> {
+    let width = y.quads() * LANES;
+    let mut packed = vec![0.0; x.quads() * LANES * width];
+    for (o, row) in weight.chunks_exact(x.channels()).enumerate() {
+        for (&value, &lane) in row.iter().zip(&x.lanes) {
+            packed[lane as usize * width + y.lanes[o] as usize] = value * scale(o);
+        }
+    }
+    packed
+}
+
+/// `values` in the lanes of `view`.
+fn in_lanes(values: &[f32], view: &View) -> Vec<f32> {
+    let mut packed = vec![0.0; view.quads() * LANES];
+    values.iter().zip(&view.lanes).for_each(|(&value, &lane)| packed[lane as usize] = value);
+    packed
+}
+
+/// `y = Wᵀ·x + bias` with W as `[in][out]`.
+#[inline(always)]
+fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    y.copy_from_slice(bias);
+    for (&x, row) in x.iter().zip(weight.chunks_exact(y.len())) {
+        y.iter_mut().zip(row).for_each(|(y, w)| *y += x * w);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::StorageId;
+
+    #[test]
+    fn weights_follow_branch_major_lanes() {
+        let view = |slots: u32, lanes: &[u32]| View {
+            storage: StorageId(0),
+            height: 1,
+            width: 1,
+            item: 4,
+            base: 0,
+            stride: slots as usize,
+            slots: (0..slots).collect(),
+            lanes: lanes.to_vec(),
+        };
+        let packed = transposed(&[1.0, 2.0], &view(1, &[0]), &view(2, &[0, 4]), |o| [1.0, 10.0][o]);
+        assert_eq!(packed.len(), 4 * 8);
+        assert_eq!((packed[0], packed[4]), (1.0, 20.0));
+        assert_eq!(packed.iter().filter(|&&v| v != 0.0).count(), 2);
+        assert_eq!(in_lanes(&[5.0, 6.0], &view(2, &[0, 4])), [5.0, 0.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0]);
+    }
+}

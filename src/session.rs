@@ -1,0 +1,470 @@
+//! An open network: weights on a backend, plans made as they are needed.
+
+use crate::analysis::{self, Analysis};
+use crate::backend::{Backend, Constants, Runner, Values};
+use crate::gpu::GpuDevice;
+use crate::graph::{Branch, Graph};
+use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size};
+use crate::network::{Network, preset};
+use crate::plan::{LANES, Plan, PlanOptions};
+use crate::weights::{Checkpoint, Source};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use web_time::Instant;
+
+/// Plans kept ready; the least recently used goes first.
+const KEPT_PLANS: usize = 4;
+const TOP: usize = 5;
+
+/// Which backend to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendChoice {
+    /// The GPU if it is a real one, else the CPU.
+    #[default]
+    Auto,
+    /// The GPU, even a software adapter; fails without one.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+/// One branch of a unit, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BranchInfo {
+    /// Kernel width.
+    pub kernel: usize,
+    /// Dilation.
+    pub dilation: usize,
+    /// Groups.
+    pub groups: usize,
+    /// Effective kernel width.
+    pub size: usize,
+}
+
+impl From<&Branch> for BranchInfo {
+    fn from(b: &Branch) -> Self {
+        Self { kernel: b.kernel, dilation: b.dilation, groups: b.groups, size: b.size() }
+    }
+}
+
+/// One SK unit, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnitInfo {
+    /// The paper's name.
+    pub name: String,
+    /// Module path.
+    pub path: String,
+    /// Channels per branch.
+    pub channels: usize,
+    /// The branches.
+    pub branches: Vec<BranchInfo>,
+}
+
+/// The SK units of a graph, for people.
+pub fn unit_infos(graph: &Graph) -> Vec<UnitInfo> {
+    let info = |u: &crate::graph::SkUnit| UnitInfo {
+        name: u.name.clone(),
+        path: u.path.clone(),
+        channels: u.channels,
+        branches: u.branches.iter().map(BranchInfo::from).collect(),
+    };
+    graph.units.iter().map(info).collect()
+}
+
+/// A preset with its figures at 1000 classes and its input size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    /// Preset name.
+    pub name: String,
+    /// Learned parameters.
+    pub params: u64,
+    /// Multiply-adds of convolutions and fully connected layers.
+    pub macs: u64,
+    /// `[height, width]`.
+    pub input_size: [usize; 2],
+    /// SK units in order of depth.
+    pub units: Vec<UnitInfo>,
+}
+
+/// All presets with their figures.
+///
+/// # Errors
+/// If a preset does not build: a fault of the description.
+pub fn models() -> Result<Vec<ModelInfo>> {
+    let info = |network: Network| {
+        let input_size = network.preprocessing.input_size;
+        let graph = network.graph(input_size, 1000)?;
+        let (params, macs, units) = (graph.parameter_count(), graph.macs(), unit_infos(&graph));
+        Ok(ModelInfo { name: network.name, params, macs, input_size, units })
+    };
+    crate::network::presets().into_iter().map(info).collect()
+}
+
+/// What a session runs, for people.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionInfo {
+    /// Preset name.
+    pub model: String,
+    /// `gpu` or `cpu`.
+    pub backend: &'static str,
+    /// The adapter's name, or what the CPU code uses.
+    pub adapter: String,
+    /// Why this backend runs.
+    pub reason: String,
+    /// Learned parameters of the loaded file's network.
+    pub params: u64,
+    /// Multiply-adds at the default input size.
+    pub macs: u64,
+    /// SK units in order of depth.
+    pub units: Vec<UnitInfo>,
+    /// Default input `[height, width]`.
+    pub input_size: [usize; 2],
+    /// Share of the photo's shorter side that is shown at zoom 1.
+    pub crop_pct: f64,
+    /// Number of classes.
+    pub classes: usize,
+    /// GPU dispatches of the last run.
+    pub dispatches: usize,
+    /// The weights file's metadata.
+    pub metadata: HashMap<String, String>,
+}
+
+/// Progress of opening a session: bytes or steps done, of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// Steps of the plan whose weights are packed.
+    pub done: usize,
+    /// All steps.
+    pub total: usize,
+}
+
+/// How to look at a photo.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct View {
+    /// Zooms, each 1 to 8; one result each, in this order.
+    pub scales: Vec<f64>,
+    /// Where the box is centred, as fractions of the upright photo: x right, y down.
+    pub center: [f64; 2],
+    /// Input `[height, width]`; the model's default if absent.
+    pub size: Option<[usize; 2]>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { scales: vec![1.0], center: [0.5, 0.5], size: None }
+    }
+}
+
+impl View {
+    /// Refuses what no photo and network can satisfy.
+    ///
+    /// # Errors
+    /// `bad-option` that names the value.
+    pub fn check(&self) -> Result<()> {
+        if self.scales.is_empty() {
+            return Err(Error::bad_option("scales is empty; give at least one zoom from 1 to 8"));
+        }
+        self.scales.iter().try_for_each(|&scale| check_scale(scale))?;
+        check_center(self.center)?;
+        self.size.map_or(Ok(()), check_size)
+    }
+}
+
+/// What a prepared plan is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct RunnerKey {
+    size: [usize; 2],
+    options: PlanOptions,
+}
+
+/// An open network.
+#[derive(Debug)]
+pub struct Session {
+    network: Network,
+    preprocessing: Preprocessing,
+    classes: usize,
+    labels: Vec<String>,
+    checkpoint: Checkpoint,
+    backend: Backend,
+    reason: String,
+    /// Packed weights; they do not depend on size or batch.
+    constants: Rc<Constants>,
+    runners: VecDeque<(RunnerKey, Graph, Runner)>,
+    largest_buffers: HashMap<[usize; 2], usize>,
+    dispatches: usize,
+}
+
+impl Session {
+    /// Opens preset `model` with the weights of `source`.
+    ///
+    /// # Errors
+    /// `unknown-model`, `bad-weights`, or `device-lost` if a GPU was asked for and none works.
+    pub async fn open(
+        model: &str,
+        source: Source,
+        choice: BackendChoice,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Self> {
+        let network = preset(model)?;
+        let checkpoint = Checkpoint::open(source).await?;
+        let preprocessing = preprocessing_of(&network, &checkpoint)?;
+        let classes = checkpoint.shape("fc.weight").and_then(|s| s.first().copied()).unwrap_or(1000).max(1);
+        let graph = network.graph(preprocessing.input_size, classes)?;
+        checkpoint.check(model, &graph.parameters())?;
+        let labels = labels_of(&checkpoint, classes)?;
+        let (backend, reason) = choose(choice).await?;
+        let plan = Plan::new(&graph, &PlanOptions::batch(1))?;
+        let constants = load(&backend, &plan, &checkpoint, &mut progress).await?;
+        Ok(Self {
+            network,
+            preprocessing,
+            classes,
+            labels,
+            checkpoint,
+            backend,
+            reason,
+            constants: Rc::new(constants),
+            runners: VecDeque::new(),
+            largest_buffers: HashMap::new(),
+            dispatches: 0,
+        })
+    }
+
+    /// What runs.
+    ///
+    /// # Errors
+    /// If the graph does not build at the default input size; [`Session::open`] would have failed then.
+    pub fn info(&self) -> Result<SessionInfo> {
+        let graph = self.network.graph(self.preprocessing.input_size, self.classes)?;
+        let adapter = match &self.backend {
+            Backend::Gpu(device) => device.adapter.name.clone(),
+            Backend::Cpu => crate::cpu::description(),
+        };
+        Ok(SessionInfo {
+            model: self.network.name.clone(),
+            backend: self.backend.name(),
+            adapter,
+            reason: self.reason.clone(),
+            params: graph.parameter_count(),
+            macs: graph.macs(),
+            units: unit_infos(&graph),
+            input_size: self.preprocessing.input_size,
+            crop_pct: self.preprocessing.crop_pct,
+            classes: self.classes,
+            dispatches: self.dispatches,
+            metadata: self.checkpoint.metadata.clone(),
+        })
+    }
+
+    /// Looks at `photo`; one result per zoom, all zooms as one batch.
+    ///
+    /// # Errors
+    /// `bad-option` for a bad view, `device-lost` if the GPU went away.
+    pub async fn analyze(&mut self, photo: &WorkingImage, view: &View) -> Result<Vec<Analysis>> {
+        let start = Instant::now();
+        view.check()?;
+        let size = view.size.unwrap_or(self.preprocessing.input_size);
+        let item = size[0] * size[1] * LANES;
+        let mut input = vec![0.0; item * view.scales.len()];
+        for (&scale, out) in view.scales.iter().zip(input.chunks_mut(item)) {
+            self.preprocessing.to_input(photo, size, scale, view.center, out)?;
+        }
+        let mut results = self.run(&input, size, view.scales.len()).await?;
+        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+        for (result, &scale) in results.iter_mut().zip(&view.scales) {
+            result.scale = scale;
+            result.milliseconds = milliseconds;
+        }
+        Ok(results)
+    }
+
+    /// Runs a ready input `[N, 3, H, W]`; one result per item, with scale 1.
+    ///
+    /// # Errors
+    /// `bad-option` if the shape does not fit the data or the network, `device-lost` if the GPU went away.
+    pub async fn analyze_tensor(&mut self, data: &[f32], shape: [usize; 4]) -> Result<Vec<Analysis>> {
+        let start = Instant::now();
+        let [batch, channels, height, width] = shape;
+        let size = [height, width];
+        check_size(size)?;
+        let expected = batch.checked_mul(3 * height * width);
+        if batch == 0 || channels != 3 || expected != Some(data.len()) {
+            return Err(Error::bad_option(format!(
+                "the tensor has shape {shape:?} and {} values; it must be [n, 3, h, w] with n at least 1 and that many values",
+                data.len()
+            )));
+        }
+        let positions = height * width;
+        let mut input = vec![0.0; batch * positions * LANES];
+        for (item, out) in data.chunks(3 * positions).zip(input.chunks_mut(positions * LANES)) {
+            for (p, quad) in out.chunks_mut(LANES).enumerate() {
+                (0..3).for_each(|c| quad[c] = item[c * positions + p]);
+            }
+        }
+        let mut results = self.run(&input, size, batch).await?;
+        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+        results.iter_mut().for_each(|r| r.milliseconds = milliseconds);
+        Ok(results)
+    }
+
+    /// Runs `[N, H, W, 4]` inputs, in as many batches as the backend's limits need.
+    async fn run(&mut self, input: &[f32], size: [usize; 2], batch: usize) -> Result<Vec<Analysis>> {
+        let largest = self.largest_buffer(size)?;
+        let per_batch = (self.backend.max_storage() / (largest * size_of::<f32>()) as u64) as usize;
+        if per_batch == 0 {
+            return Err(Error::bad_option(format!(
+                "{} at {}×{} needs one buffer of {} bytes; this adapter allows {}",
+                self.network.name,
+                size[0],
+                size[1],
+                largest * size_of::<f32>(),
+                self.backend.max_storage()
+            )));
+        }
+        let item = size[0] * size[1] * LANES;
+        let mut results = Vec::with_capacity(batch);
+        for chunk in input.chunks(item * per_batch.min(batch)) {
+            results.extend(self.run_batch(chunk, size, chunk.len() / item).await?);
+        }
+        Ok(results)
+    }
+
+    /// Floats of the largest buffer of one batch item.
+    fn largest_buffer(&mut self, size: [usize; 2]) -> Result<usize> {
+        if let Some(&largest) = self.largest_buffers.get(&size) {
+            return Ok(largest);
+        }
+        let plan = Plan::new(&self.network.graph(size, self.classes)?, &PlanOptions::batch(1))?;
+        let largest = plan.buffer_sizes(1).into_iter().max().unwrap_or(1);
+        self.largest_buffers.insert(size, largest);
+        Ok(largest)
+    }
+
+    async fn run_batch(&mut self, input: &[f32], size: [usize; 2], batch: usize) -> Result<Vec<Analysis>> {
+        self.prepare(RunnerKey { size, options: PlanOptions::batch(batch) }).await?;
+        let (_, graph, runner) = &mut self.runners[0];
+        runner.write(graph.input, input);
+        let values = runner.run().await?;
+        self.dispatches = runner.dispatches();
+        let (graph, plan) = (&self.runners[0].1, &self.runners[0].2.plan);
+        self.read(graph, plan, &values)
+    }
+
+    /// Moves the runner for `key` to the front, making it if needed.
+    async fn prepare(&mut self, key: RunnerKey) -> Result<()> {
+        if let Some(at) = self.runners.iter().position(|(k, ..)| *k == key) {
+            let found = self.runners.remove(at);
+            self.runners.extend(found);
+            self.runners.rotate_right(1);
+            return Ok(());
+        }
+        let graph = self.network.graph(key.size, self.classes)?;
+        let plan = Plan::new(&graph, &key.options)?;
+        self.runners.truncate(KEPT_PLANS - 1);
+        let runner = Runner::new(&self.backend, plan, self.constants.clone()).await?;
+        self.runners.push_front((key, graph, runner));
+        Ok(())
+    }
+
+    fn read(&self, graph: &Graph, plan: &Plan, values: &Values) -> Result<Vec<Analysis>> {
+        let logits = values.tensor(plan, graph.output)?;
+        if let Some(bad) = logits.iter().find(|v| !v.is_finite()) {
+            return Err(Error::bad_weights(format!(
+                "the network computed {bad}: the weights or the input overflow f32"
+            )));
+        }
+        let mut attention = Vec::new();
+        for unit in &graph.units {
+            attention.push(values.tensor(plan, unit.attention)?);
+        }
+        let label = |index: usize| self.labels.get(index).cloned().unwrap_or_else(|| format!("class {index}"));
+        let result = |(n, logits): (usize, &[f32])| {
+            let units = graph.units.iter().zip(&attention).map(|(unit, all)| {
+                let size = all.len() / plan.batch;
+                analysis::unit_attention(unit, all[n * size..(n + 1) * size].to_vec())
+            });
+            let top = analysis::top(logits, TOP, label);
+            Analysis { scale: 1.0, top, logits: logits.to_vec(), units: units.collect(), milliseconds: 0.0 }
+        };
+        Ok(logits.chunks(self.classes).enumerate().map(result).collect())
+    }
+}
+
+/// Packs the weights step by step, so that never more than one step's tensors are in memory twice.
+async fn load(
+    backend: &Backend,
+    plan: &Plan,
+    checkpoint: &Checkpoint,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Constants> {
+    let reader = checkpoint.reader().await?;
+    let mut constants = Constants::new(backend);
+    for (done, step) in plan.steps.iter().enumerate() {
+        let parameters = reader.read(&step.parameters()).await?;
+        constants.push(backend, step.pack(&plan.views, &parameters)?);
+        progress(Progress { done: done + 1, total: plan.steps.len() });
+    }
+    Ok(constants)
+}
+
+async fn choose(choice: BackendChoice) -> Result<(Backend, String)> {
+    if choice == BackendChoice::Cpu {
+        return Ok((Backend::Cpu, "chosen".into()));
+    }
+    match GpuDevice::open().await {
+        Ok(device) if choice == BackendChoice::Gpu => Ok((Backend::Gpu(Rc::new(device)), "chosen".into())),
+        Ok(device) if device.adapter.software => {
+            let name = &device.adapter.name;
+            Ok((Backend::Cpu, format!("{name} is a software adapter, slower than the CPU backend")))
+        }
+        Ok(device) => Ok((Backend::Gpu(Rc::new(device)), "a hardware adapter is there".into())),
+        Err(error) if choice == BackendChoice::Gpu => Err(error),
+        Err(error) => Ok((Backend::Cpu, error.message)),
+    }
+}
+
+fn preprocessing_of(network: &Network, checkpoint: &Checkpoint) -> Result<Preprocessing> {
+    let mut preprocessing = network.preprocessing.clone();
+    let metadata = |key: &str| checkpoint.metadata.get(key);
+    let bad =
+        |key: &str, text: &str| Error::bad_weights(format!("metadata {key} is {text:?}, which is not understood"));
+    let triple = |key: &str| -> Result<Option<[f32; 3]>> {
+        let Some(text) = metadata(key) else { return Ok(None) };
+        let values: Vec<f32> = text.split(',').filter_map(|v| v.trim().parse().ok()).collect();
+        let values: [f32; 3] = values.try_into().map_err(|_| bad(key, text))?;
+        let fits = values.iter().all(|v| v.is_finite() && (key == "mean" || *v > 0.0));
+        if fits { Ok(Some(values)) } else { Err(bad(key, text)) }
+    };
+    preprocessing.mean = triple("mean")?.unwrap_or(preprocessing.mean);
+    preprocessing.std = triple("std")?.unwrap_or(preprocessing.std);
+    if let Some(text) = metadata("input_size") {
+        let side: usize = text.trim().parse().map_err(|_| bad("input_size", text))?;
+        check_size([side, side]).map_err(|_| bad("input_size", text))?;
+        preprocessing.input_size = [side, side];
+    }
+    if let Some(text) = metadata("crop_pct") {
+        let value: f64 = text.trim().parse().map_err(|_| bad("crop_pct", text))?;
+        preprocessing.crop_pct = if value > 0.0 && value <= 1.0 { value } else { return Err(bad("crop_pct", text)) };
+    }
+    if let Some(text) = metadata("interpolation") {
+        preprocessing.interpolation = text.parse().map_err(|_| bad("interpolation", text))?;
+    }
+    Ok(preprocessing)
+}
+
+/// Class names from metadata `labels`, a JSON array of strings; none if the file has none.
+fn labels_of(checkpoint: &Checkpoint, classes: usize) -> Result<Vec<String>> {
+    let Some(text) = checkpoint.metadata.get("labels") else { return Ok(Vec::new()) };
+    let labels: Vec<String> = serde_json::from_str(text)
+        .map_err(|e| Error::bad_weights(format!("metadata labels is not a JSON array of strings: {e}")))?;
+    if labels.len() != classes {
+        return Err(Error::bad_weights(format!("metadata labels names {} classes of {classes}", labels.len())));
+    }
+    Ok(labels)
+}

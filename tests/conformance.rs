@@ -1,0 +1,51 @@
+//! Both backends against the naive interpreter, on random graphs of every kernel family.
+
+mod common;
+
+use common::cases::{FAMILIES, cases};
+use sklens::backend::Backend;
+use sklens::gpu::GpuDevice;
+use std::rc::Rc;
+
+const CASES: usize = 40;
+
+fn run(backend: &Backend, family: &str) {
+    let family = FAMILIES.iter().find(|(name, _)| *name == family).expect("family");
+    for case in cases(family, 7, CASES) {
+        pollster::block_on(common::check(backend, &case));
+    }
+}
+
+fn gpu() -> Backend {
+    Backend::Gpu(Rc::new(pollster::block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe")))
+}
+
+macro_rules! families {
+    ($($test:ident: $family:literal,)*) => {
+        mod cpu {
+            $(#[test] fn $test() { super::run(&super::Backend::Cpu, $family) })*
+        }
+        mod gpu {
+            $(#[test] fn $test() { super::run(&super::gpu(), $family) })*
+        }
+        #[test]
+        fn every_family_is_tested() {
+            let tested = [$($family),*];
+            assert!(FAMILIES.iter().all(|(name, _)| tested.contains(name)));
+        }
+    };
+}
+
+families! {
+    elementwise: "elementwise",
+    convolution: "convolution",
+    large_convolution: "large convolution",
+    convolution_of_views: "convolution of views",
+    residual: "residual",
+    pool: "pool",
+    classifier: "classifier",
+    sk_unit: "sk unit",
+    fused_sk_unit: "fused sk unit",
+    softmax_and_select: "softmax and select",
+    shuffle: "shuffle",
+}
