@@ -23,12 +23,27 @@ pub fn resize(photo: &Photo, crop: CropBox, size: [usize; 2], interpolation: Int
     let [height, width] = size.map(|side| side.max(1));
     let horizontal = Taps::new(photo.width(), crop.left, crop.right, width, interpolation);
     let vertical = Taps::new(photo.height(), crop.top, crop.bottom, height, interpolation);
-    let rgb = pulp::Arch::new().dispatch(|| {
-        let rows = vertical.first()..vertical.last();
-        let intermediate = resize_rows(photo, rows, &horizontal);
-        resize_columns(&intermediate, &vertical, width)
-    });
+    let rgb = pulp::Arch::new().dispatch(Passes { photo, horizontal, vertical });
     Photo::computed(rgb, width, height)
+}
+
+/// Both passes, to be compiled for the SIMD instructions at hand.
+struct Passes<'a> {
+    photo: &'a Photo,
+    horizontal: Taps,
+    vertical: Taps,
+}
+
+impl pulp::NullaryFnOnce for Passes<'_> {
+    type Output = Vec<u8>;
+
+    // A closure would not be inlined into the function that pulp compiles for these instructions.
+    #[inline(always)]
+    fn call(self) -> Vec<u8> {
+        let Self { photo, horizontal, vertical } = self;
+        let intermediate = resize_rows(photo, vertical.first()..vertical.last(), &horizontal);
+        resize_columns(&intermediate, &vertical, horizontal.len())
+    }
 }
 
 /// The horizontal pass over the rows that the vertical one needs, each padded to a multiple of [`LANES`] bytes.
