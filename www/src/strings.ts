@@ -24,7 +24,7 @@ export const en = {
   language: 'en',
   name: 'SK Lens',
   lead: (small: string, large: string) =>
-    `This network looks at every photo with two sizes of kernel, ${small} and ${large}, and decides channel by channel which one to trust: zoom in and watch it change its mind.`,
+    `This network looks at a photo through two kernels, ${small} and ${large}, and decides channel by channel which to trust: zoom in and watch it change its mind.`,
 
   theme: { label: 'Colours', auto: 'Auto', light: 'Light', dark: 'Dark' },
 
@@ -39,7 +39,7 @@ export const en = {
     zoomTo: (zoom: number) => `Zoom to ${shortTimes(zoom)}`,
     keys: 'Drag the box to move it. Wheel, + and − zoom.',
     gallery: 'Gallery',
-    showing: (title: string, author: string) => `${title} by ${author}`,
+    by: (author: string) => `by ${author}`,
     own: 'Your photo. It stays on this device.',
     drop: 'Drop to analyse',
     alternative: (name: string) => `Your photo ${name}`,

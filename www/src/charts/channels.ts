@@ -54,7 +54,7 @@ export function channelChart({ series, channels, width, height, axis, channelLab
     marginTop: 22,
     marginBottom: 46,
     x: { domain: [0.5, channels + 0.5] },
-    y: { domain: [low, high], label: axis, labelArrow: 'none', ticks: 5, tickFormat: '.1f' },
+    y: { domain: [low, high], label: axis, labelArrow: 'none', ticks: 5, tickFormat: '.2f' },
     marks: [
       Plot.rect([0], { x1: 0.5, x2: channels + 0.5, y1: 0.5, y2: high, fill: colours.largeTint }),
       Plot.rect([0], { x1: 0.5, x2: channels + 0.5, y1: low, y2: 0.5, fill: colours.smallTint }),
