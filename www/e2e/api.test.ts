@@ -123,6 +123,38 @@ describe('window.sklens', () => {
   });
 });
 
+test('a GPU process that dies is replaced: the call is repeated and the change told', async () => {
+  const site = await openSite('webgpu');
+  const { page } = await visit(site);
+  await settled(page);
+  await page.evaluate(async () => {
+    const { sklens } = window;
+    const session = await sklens.open({ model: sklens.bundledModels()[0] as string, backend: 'gpu' });
+    const image = { data: new Float32Array(3 * 64 * 64).fill(0.25), shape: [1, 3, 64, 64] } as const;
+    const logits = async () => [...((await session.analyze(image))[0]?.logits ?? [])];
+    const engines: string[] = [];
+    session.addEventListener('engine', () => engines.push(session.info.backend));
+    Object.assign(window, { logits, engines, before: await logits() });
+  });
+  const control = await site.browser.newBrowserCDPSession();
+  await control.send('Browser.crashGpuProcess').catch(() => undefined);
+  const found = await page.evaluate(async () => {
+    const { logits, engines, before } = window as unknown as Replaced;
+    const after = await logits();
+    return { engines, distance: Math.max(...after.map((value, index) => Math.abs(value - (before[index] ?? NaN)))) };
+  });
+  expect(found.engines).toEqual(['gpu']);
+  expect(found.distance).toBeLessThan(1e-4);
+  await site.close();
+});
+
+/** What that test keeps on the page. */
+interface Replaced {
+  logits: () => Promise<number[]>;
+  engines: string[];
+  before: number[];
+}
+
 /** What the set-up puts beside `window.sklens`. */
 interface Setting {
   sklens: Window['sklens'];
