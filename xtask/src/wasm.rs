@@ -30,7 +30,8 @@ pub fn build(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) ->
             "--package",
             "sklens",
             "--lib",
-            "--release",
+            "--profile",
+            "wasm",
             "--no-default-features",
         ]))?;
         Ok(Outcome::Done)
@@ -73,7 +74,7 @@ fn check_dependencies(project: &Project) -> Result<Outcome> {
 }
 
 fn bind(project: &Project) -> Result<Outcome> {
-    let input = project.wasm_target().join(WASM_TARGET).join("release/sklens.wasm");
+    let input = project.wasm_target().join(WASM_TARGET).join("wasm/sklens.wasm");
     let wasm = fs::read(&input).with_context(|| format!("{} cannot be read", input.display()))?;
     let pkg = project.pkg();
     let output = pkg.join("engine_bg.wasm");
