@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from timm.layers import SelectiveKernel
+from timm.layers import SEModule, SelectiveKernel
 from torchvision.models.shufflenetv2 import channel_shuffle
 
 import generator
@@ -35,13 +35,24 @@ def pool(name, input, kernel=3, stride=2, padding=1, ceil_mode=False) -> Case:
     return Case(f"max_pool2d_{name}", "max_pool2d", {"input": input}, params)
 
 
+def average_pool(name, input, kernel=2, stride=2, padding=0, ceil_mode=True) -> Case:
+    case = pool(name, input, kernel, stride, padding, ceil_mode)
+    return Case(f"avg_pool2d_{name}", "avg_pool2d", case.inputs, case.params)
+
+
+def squeeze_excite(shape, reduced: int) -> Case:
+    c = shape[1]
+    inputs = {"input": shape, "fc1.weight": [reduced, c, 1, 1], "fc1.bias": [reduced]}
+    return Case("squeeze_excite", "squeeze_excite", inputs | {"fc2.weight": [c, reduced, 1, 1], "fc2.bias": [c]})
+
+
 def select(branches: int, shape) -> Case:
     n, c, _, _ = shape
     inputs = {f"branch{m}": shape for m in range(branches)} | {"logits": [n, branches, c]}
     return Case(f"select_m{branches}", "select", inputs, {"branches": branches})
 
 
-def selective_kernel(name, input, channels, kernels, stride=1, groups=1, reduced=8, dilate=True) -> Case:
+def selective_kernel(name, input, channels, kernels, stride=1, groups=1, reduced=8, dilate=True, split=False) -> Case:
     """`kernels` are effective widths: 3x3 convolutions with dilation (k - 1) / 2, or true k x k if not `dilate`."""
     dilations = [(k - 1) // 2 if dilate else 1 for k in kernels]
     params = {
@@ -51,6 +62,7 @@ def selective_kernel(name, input, channels, kernels, stride=1, groups=1, reduced
         "groups": groups,
         "channels": channels,
         "reduced": reduced,
+        "split_input": split,
     }
     case = Case(f"selective_kernel_{name}", "selective_kernel", {"input": input}, params)
     case.inputs |= {n: list(t.shape) for n, t in unit(case).state_dict().items() if t.is_floating_point()}
@@ -70,7 +82,7 @@ def unit(case: Case) -> SelectiveKernel:
         groups=p["groups"],
         rd_channels=p["reduced"],
         keep_3x3=dilated,
-        split_input=False,
+        split_input=p["split_input"],
     )
 
 
@@ -104,6 +116,12 @@ CASES = [
     pool("ceil", [2, 5, 12, 14], padding=0, ceil_mode=True),
     pool("ceil_odd", [1, 5, 11, 13], padding=0, ceil_mode=True),
     pool("ceil_mixed", [1, 3, 9, 16], padding=0, ceil_mode=True),
+    average_pool("ceil", [2, 5, 12, 14]),
+    average_pool("ceil_odd", [1, 5, 11, 13]),
+    average_pool("padded", [1, 3, 9, 16], kernel=3, padding=1),
+    average_pool("padded_floor", [1, 3, 9, 16], kernel=3, padding=1, ceil_mode=False),
+    Case("sigmoid", "sigmoid", {"input": [2, 7, 5, 6]}),
+    squeeze_excite([2, 10, 5, 7], 3),
     Case("global_avg_pool", "global_avg_pool", {"input": [2, 9, 7, 5]}),
     Case("linear", "linear", {"input": [3, 13], "weight": [11, 13], "bias": [11]}),
     Case("channel_shuffle_2", "channel_shuffle", {"input": [2, 10, 3, 4]}, {"groups": 2}),
@@ -118,6 +136,8 @@ CASES = [
     selective_kernel("m2_depthwise_stride2", [1, 10, 13, 8], 10, [3, 5], stride=2, groups=10),
     selective_kernel("m2_true5x5", [1, 8, 9, 9], 8, [3, 5], groups=2, dilate=False),
     selective_kernel("m3", [2, 12, 10, 7], 12, [3, 5, 7], groups=3, reduced=5),
+    selective_kernel("m2_split", [2, 16, 9, 11], 16, [3, 5], split=True),
+    selective_kernel("m2_split_widening_stride2", [1, 12, 11, 8], 20, [3, 5], stride=2, split=True),
     selective_kernel("m3_widening_stride2", [1, 8, 11, 15], 12, [3, 5, 7], stride=2, groups=4),
 ]
 
@@ -134,6 +154,16 @@ def run(case: Case) -> dict[str, torch.Tensor]:
             return {"output": F.batch_norm(*(args[n] for n in order), eps=p["eps"])}
         case "max_pool2d":
             return {"output": F.max_pool2d(args["input"], p["kernel"], p["stride"], p["padding"], 1, p["ceil_mode"])}
+        case "avg_pool2d":
+            pooling = (p["kernel"], p["stride"], p["padding"], p["ceil_mode"])
+            return {"output": F.avg_pool2d(args["input"], *pooling, count_include_pad=False)}
+        case "sigmoid":
+            return {"output": args["input"].sigmoid()}
+        case "squeeze_excite":
+            input = args.pop("input")
+            module = SEModule(input.shape[1], rd_channels=args["fc1.bias"].shape[0]).double().eval()
+            module.load_state_dict(args)
+            return {"output": module(input)}
         case "global_avg_pool":
             return {"output": args["input"].mean((2, 3))}
         case "linear":

@@ -5,7 +5,7 @@ use crate::backend::{Backend, Constants, Runner, Values};
 use crate::gpu::GpuDevice;
 use crate::graph::{Branch, Graph};
 use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size};
-use crate::network::{Network, preset};
+use crate::network::{Accuracy, Network, Paper, preset};
 use crate::plan::{LANES, Plan, PlanOptions};
 use crate::weights::{Checkpoint, Source};
 use crate::{Error, Result};
@@ -74,20 +74,53 @@ pub fn unit_infos(graph: &Graph) -> Vec<UnitInfo> {
     graph.units.iter().map(info).collect()
 }
 
-/// A preset with its figures at 1000 classes and its input size.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A network with its figures at its input size and number of classes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelInfo {
     /// Preset name.
     pub name: String,
+    /// Other names of the same network.
+    pub aliases: Vec<String>,
     /// Learned parameters.
     pub params: u64,
     /// Multiply-adds of convolutions and fully connected layers.
     pub macs: u64,
+    /// Multiply-adds of Select, which the paper counts as well.
+    pub select_macs: u64,
     /// `[height, width]`.
     pub input_size: [usize; 2],
+    /// Number of classes of its data set.
+    pub classes: usize,
+    /// What the paper reports.
+    pub paper: Option<Paper>,
+    /// How well published weights do.
+    pub accuracy: Option<Accuracy>,
     /// SK units in order of depth.
     pub units: Vec<UnitInfo>,
+}
+
+impl ModelInfo {
+    /// The figures of `network`.
+    ///
+    /// # Errors
+    /// If it does not build.
+    pub fn of(network: Network) -> Result<Self> {
+        let input_size = network.preprocessing.input_size;
+        let graph = network.graph(input_size, network.classes)?;
+        Ok(Self {
+            name: network.name,
+            aliases: network.aliases,
+            params: graph.parameter_count(),
+            macs: graph.macs(),
+            select_macs: graph.select_macs(),
+            input_size,
+            classes: network.classes,
+            paper: network.paper,
+            accuracy: network.accuracy,
+            units: unit_infos(&graph),
+        })
+    }
 }
 
 /// All presets with their figures.
@@ -95,13 +128,7 @@ pub struct ModelInfo {
 /// # Errors
 /// If a preset does not build: a fault of the description.
 pub fn models() -> Result<Vec<ModelInfo>> {
-    let info = |network: Network| {
-        let input_size = network.preprocessing.input_size;
-        let graph = network.graph(input_size, 1000)?;
-        let (params, macs, units) = (graph.parameter_count(), graph.macs(), unit_infos(&graph));
-        Ok(ModelInfo { name: network.name, params, macs, input_size, units })
-    };
-    crate::network::presets().into_iter().map(info).collect()
+    crate::network::presets().into_iter().map(ModelInfo::of).collect()
 }
 
 /// What a session runs, for people.
@@ -162,17 +189,17 @@ impl Default for View {
 }
 
 impl View {
-    /// Refuses what no photo and network can satisfy.
+    /// Refuses what no photo can satisfy with `network`.
     ///
     /// # Errors
     /// `bad-option` that names the value.
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self, network: &Network) -> Result<()> {
         if self.scales.is_empty() {
             return Err(Error::bad_option("scales is empty; give at least one zoom from 1 to 8"));
         }
         self.scales.iter().try_for_each(|&scale| check_scale(scale))?;
         check_center(self.center)?;
-        self.size.map_or(Ok(()), check_size)
+        self.size.map_or(Ok(()), |size| check_size(size, network.sides()))
     }
 }
 
@@ -214,7 +241,7 @@ impl Session {
         let network = preset(model)?;
         let checkpoint = Checkpoint::open(source).await?;
         let preprocessing = preprocessing_of(&network, &checkpoint)?;
-        let classes = checkpoint.shape("fc.weight").and_then(|s| s.first().copied()).unwrap_or(1000).max(1);
+        let classes = checkpoint.shape("fc.weight").and_then(|s| s.first().copied()).unwrap_or(network.classes).max(1);
         let graph = network.graph(preprocessing.input_size, classes)?;
         checkpoint.check(model, &graph.parameters())?;
         let labels = labels_of(&checkpoint, classes)?;
@@ -268,7 +295,7 @@ impl Session {
     /// `bad-option` for a bad view, `device-lost` if the GPU went away.
     pub async fn analyze(&mut self, photo: &WorkingImage, view: &View) -> Result<Vec<Analysis>> {
         let start = Instant::now();
-        view.check()?;
+        view.check(&self.network)?;
         let size = view.size.unwrap_or(self.preprocessing.input_size);
         let item = size[0] * size[1] * LANES;
         let mut input = vec![0.0; item * view.scales.len()];
@@ -292,7 +319,7 @@ impl Session {
         let start = Instant::now();
         let [batch, channels, height, width] = shape;
         let size = [height, width];
-        check_size(size)?;
+        check_size(size, self.network.sides())?;
         let expected = batch.checked_mul(3 * height * width);
         if batch == 0 || channels != 3 || expected != Some(data.len()) {
             return Err(Error::bad_option(format!(
@@ -445,7 +472,7 @@ fn preprocessing_of(network: &Network, checkpoint: &Checkpoint) -> Result<Prepro
     preprocessing.std = triple("std")?.unwrap_or(preprocessing.std);
     if let Some(text) = metadata("input_size") {
         let side: usize = text.trim().parse().map_err(|_| bad("input_size", text))?;
-        check_size([side, side]).map_err(|_| bad("input_size", text))?;
+        check_size([side, side], network.sides()).map_err(|_| bad("input_size", text))?;
         preprocessing.input_size = [side, side];
     }
     if let Some(text) = metadata("crop_pct") {

@@ -46,6 +46,8 @@ families! {
     classifier: "classifier",
     sk_unit: "sk unit",
     fused_sk_unit: "fused sk unit",
+    mixed_sk_unit: "mixed sk unit",
+    squeeze_and_excite: "squeeze and excite",
     softmax_and_select: "softmax and select",
     shuffle: "shuffle",
 }

@@ -7,7 +7,8 @@ use golden::{Golden, integers};
 use pollster::block_on;
 use safetensors::tensor::{Dtype, TensorView};
 use sklens::bundled;
-use sklens::network::preset;
+use sklens::image::ChannelOrder;
+use sklens::network::{ablations, preset, presets};
 use sklens::session::{BackendChoice, Session};
 use sklens::weights::Source;
 use sklens::weights::generated::fill;
@@ -137,23 +138,91 @@ fn exchanged_branches_are_noticed() {
     assert!(logits > 50.0 * TOLERANCE && attention > 50.0 * TOLERANCE, "logits {logits}, attention {attention}");
 }
 
+/// (network, parameters, multiply-adds of conv and fc, SK units) for its data set and input size.
+const COUNTS: [(&str, u64, u64, usize); 29] = [
+    ("sknet50", 27_479_784, 4_462_710_784, 16),
+    ("sknet50_caffe", 27_479_784, 4_462_710_784, 16),
+    ("sknet26", 16_746_408, 2_586_877_952, 8),
+    ("sknet101", 48_736_040, 8_448_724_992, 33),
+    ("sknet101_caffe", 48_686_760, 8_448_675_840, 33),
+    ("sknet29_cifar10", 27_813_450, 4_180_928_512, 9),
+    ("sk_shufflenet_v2_x1_0", 2_503_044, 148_791_672, 16),
+    ("sk_shufflenet_v2_x0_5", 1_460_264, 42_083_488, 16),
+    ("sk_shufflenet_v2_x1_5", 3_843_624, 301_651_872, 16),
+    ("skresnet18", 11_958_056, 1_814_337_536, 8),
+    ("skresnet34", 22_282_376, 3_664_237_568, 16),
+    ("skresnet50", 25_803_160, 4_089_422_336, 16),
+    ("skresnet50d", 25_822_392, 4_329_062_912, 16),
+    ("resnext50_32x4d", 25_028_904, 4_230_479_872, 0),
+    ("seresnext50_32x4d", 27_559_896, 4_232_994_816, 0),
+    ("shufflenet_v2_x0_5", 1_366_792, 40_476_448, 0),
+    ("shufflenet_v2_x1_0", 2_278_604, 144_907_992, 0),
+    ("se_shufflenet_v2_x0_5", 1_381_608, 40_490_272, 0),
+    ("se_shufflenet_v2_x1_0", 2_329_108, 144_956_248, 0),
+    ("sknet50_k3_k3", 27_479_784, 4_462_710_784, 16),
+    ("sknet50_k3_k7", 27_479_784, 4_462_710_784, 16),
+    ("sknet50_k3_5x5g64", 28_029_928, 4_552_626_176, 16),
+    ("sknet50_k3_7x7g128", 27_990_632, 4_546_203_648, 16),
+    ("sknet50_k3_k5_sum", 26_458_664, 4_461_690_880, 0),
+    ("sknet50_k3_k7_sum", 26_458_664, 4_461_690_880, 0),
+    ("sknet50_k5_k7_sum", 26_458_664, 4_461_690_880, 0),
+    ("sknet50_k5_k7", 27_479_784, 4_462_710_784, 16),
+    ("sknet50_k3_k5_k7_sum", 27_888_424, 4_692_901_888, 0),
+    ("sknet50_k3_k5_k7", 29_249_512, 4_694_261_760, 16),
+];
+
 #[test]
 fn counts_equal_the_published_ones() {
-    // (preset, parameters, multiply-adds of conv and fc at 224 px, SK units)
-    let published = [
-        ("sknet50", 27_479_784, 4_462_710_784, 16),
-        ("sknet50_caffe", 27_479_784, 4_462_710_784, 16),
-        ("sk_shufflenet_v2_x1_0", 2_503_044, 148_791_672, 16),
-        ("sk_shufflenet_v2_x0_5", 1_460_264, 42_083_488, 16),
-    ];
-    assert_eq!(
-        published.map(|p| p.0).to_vec(),
-        sklens::network::presets().iter().map(|n| n.name.clone()).collect::<Vec<_>>()
-    );
-    for (name, parameters, macs, units) in published {
-        let graph = preset(name).unwrap().graph([224, 224], 1000).unwrap();
+    let all: Vec<_> = presets().into_iter().chain(ablations()).collect();
+    assert_eq!(COUNTS.map(|c| c.0).to_vec(), all.iter().map(|n| n.name.clone()).collect::<Vec<_>>());
+    for (network, (name, parameters, macs, units)) in all.iter().zip(COUNTS) {
+        let graph = network.graph(network.preprocessing.input_size, network.classes).unwrap();
         assert_eq!((graph.parameter_count(), graph.macs(), graph.units.len()), (parameters, macs, units), "{name}");
     }
     let small = preset("sk_shufflenet_v2_x1_0").unwrap().graph([112, 112], 200).unwrap();
     assert_eq!((small.parameter_count(), small.macs()), (1_683_044, 40_764_004));
+    let cifar100 = preset("sknet29_cifar10").unwrap().graph([32, 32], 100).unwrap();
+    assert_eq!(cifar100.parameter_count(), 27_905_700);
+}
+
+/// The paper counts Select. Its own ShuffleNetV2, ResNeXt-50 and SENet-50 are not quite timm's and torchvision's.
+#[test]
+fn counts_round_to_the_papers() {
+    let mut compared = 0;
+    for network in presets().into_iter().chain(ablations()) {
+        let Some(gflops) = network.paper.and_then(|p| p.gflops) else { continue };
+        if !network.name.starts_with("sknet") {
+            continue;
+        }
+        let graph = network.graph([224, 224], 1000).unwrap();
+        let found = (graph.macs() + graph.select_macs()) as f64 / 1e9;
+        assert_eq!(format!("{found:.2}"), format!("{gflops:.2}"), "{}", network.name);
+        compared += 1;
+    }
+    assert_eq!(compared, 10);
+}
+
+#[test]
+fn timms_name_opens_sknet50() {
+    assert_eq!(preset("skresnext50_32x4d").unwrap(), preset("sknet50").unwrap());
+    let error = preset("sknet51").unwrap_err();
+    assert_eq!(error.code, sklens::ErrorCode::UnknownModel);
+    assert!(error.message.contains("skresnext50_32x4d") && error.message.contains("sknet50_k3_k7"), "{error}");
+}
+
+#[test]
+fn every_network_has_its_own_smallest_input() {
+    let refused = |name: &str, side: usize| preset(name).unwrap().graph([side, 96], 10).is_err();
+    assert!(refused("sknet29_cifar10", 31) && !refused("sknet29_cifar10", 32));
+    assert!(refused("sknet50", 63) && !refused("sknet50", 64) && refused("sknet50", 513));
+    assert!(refused("shufflenet_v2_x0_5", 63) && !refused("shufflenet_v2_x0_5", 64));
+}
+
+#[test]
+fn the_authors_form_takes_bgr_bytes_minus_their_mean() {
+    for name in ["sknet50_caffe", "sknet101_caffe"] {
+        let input = preset(name).unwrap().preprocessing;
+        assert_eq!((input.channel_order, input.mean), (ChannelOrder::Bgr, [104.0, 117.0, 123.0]));
+        assert_eq!((input.std, input.value_scale), ([1.0; 3], 1.0));
+    }
 }

@@ -8,8 +8,8 @@ mod golden;
 use common::interpreter::{Tensors, interpret};
 use golden::{Golden, integers};
 use serde_json::Value;
-use sklens::graph::{Branch, Graph, GraphBuilder, MaxPool, TensorId};
-use sklens::network::blocks::{AttentionWidth, SkConv, UnitPlace, sk_unit};
+use sklens::graph::{Branch, Graph, GraphBuilder, Pool, PoolKind, TensorId};
+use sklens::network::blocks::{AttentionWidth, Groups, SkBranch, SkConv, UnitPlace, sk_unit, squeeze_excite};
 use sklens::weights::generated::fill;
 
 /// PyTorch ran in f64 on f32 weights, the goldens are rounded to f32.
@@ -47,16 +47,22 @@ impl Case<'_> {
                 b.conv(name, x, weight[0], branch, self.number("stride"), self.number("padding"), bias).unwrap()
             }
             "batch_norm" => b.batch_norm(name, x),
-            "max_pool2d" => {
-                let pool = MaxPool {
+            "max_pool2d" | "avg_pool2d" => {
+                let pool = Pool {
+                    kind: if op == "max_pool2d" { PoolKind::Max } else { PoolKind::Average },
                     kernel: self.number("kernel"),
                     stride: self.number("stride"),
                     padding: self.number("padding"),
                     ceil_mode: self.params["ceil_mode"].as_bool().unwrap(),
                 };
-                b.max_pool(name, x, pool).unwrap()
+                b.pool(name, x, pool).unwrap()
             }
             "global_avg_pool" => b.global_average_pool(name, x),
+            "sigmoid" => b.sigmoid(name, x),
+            "squeeze_excite" => {
+                let width = AttentionWidth::PerStage(vec![self.shape("fc1.bias")[0]]);
+                squeeze_excite(&mut b, &UnitPlace { stage: 2, index: 1, path: name.into() }, x, &width).unwrap()
+            }
             "linear" => b.linear(name, x, self.shape("weight")[0], true, false).unwrap(),
             "channel_shuffle" => b.channel_shuffle(name, x, self.number("groups")).unwrap(),
             "select" => {
@@ -75,8 +81,11 @@ impl Case<'_> {
             "selective_kernel" => {
                 let channels = self.number("channels");
                 let kernels = integers(&self.params["kernels"]).into_iter().zip(integers(&self.params["dilations"]));
-                let width = AttentionWidth::Reduction { r: channels + 1, l: self.number("reduced") };
-                let sk = SkConv { kernels: kernels.collect(), groups: Some(self.number("groups")), width };
+                let groups = Groups::Count(self.number("groups"));
+                let branches = kernels.map(|(kernel, dilation)| SkBranch { kernel, dilation, groups }).collect();
+                let attention = Some(AttentionWidth::PerStage(vec![self.number("reduced")]));
+                let split_input = self.params["split_input"].as_bool().unwrap();
+                let sk = SkConv { branches, split_input, attention };
                 let place = UnitPlace { stage: 2, index: 1, path: name.into() };
                 sk_unit(&mut b, &place, x, channels, self.number("stride"), &sk).unwrap()
             }
@@ -90,7 +99,7 @@ impl Case<'_> {
 fn the_interpreter_computes_what_pytorch_computes() {
     let golden = Golden::read("operators");
     let cases = golden.document["cases"].as_array().expect("cases");
-    assert!(cases.len() >= 39, "{} cases", cases.len());
+    assert!(cases.len() >= 47, "{} cases", cases.len());
     for entry in cases {
         let text = |key: &str| entry[key].as_str().expect("text");
         let case = Case { name: text("name"), params: &entry["params"], inputs: &entry["inputs"] };

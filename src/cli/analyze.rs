@@ -3,6 +3,7 @@
 use crate::analysis::Analysis;
 use crate::bundled;
 use crate::image::{WorkingImage, decode};
+use crate::network::preset;
 use crate::session::{BackendChoice, Session, View};
 use crate::weights::Source;
 use crate::{Error, ErrorCode, Result};
@@ -35,7 +36,7 @@ pub struct Analyze {
     /// Centre of the zoom as fractions of the photo, x right, y down.
     #[arg(long, value_name = "X,Y", value_parser = parse_center, default_value = "0.5,0.5")]
     center: [f64; 2],
-    /// Input size: one side, or HEIGHTxWIDTH; 64 to 512 each.
+    /// Input size: one side, or HEIGHTxWIDTH; 64 to 512 each, from 32 for CIFAR networks.
     #[arg(long, value_parser = parse_size)]
     size: Option<[usize; 2]>,
     /// Where to run; a real GPU if there is one, else the CPU.
@@ -88,7 +89,7 @@ impl Analyze {
             Some(BackendArg::Cpu) => BackendChoice::Cpu,
         };
         let view = View { scales: self.scales.clone(), center: self.center, size: self.size };
-        view.check()?;
+        view.check(&preset(&self.model)?)?;
         let mut session = block_on(Session::open(&self.model, self.source()?, choice, |_| ()))?;
         let info = session.info()?;
         eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
@@ -109,7 +110,6 @@ impl Analyze {
             (Some(path), _) => Ok(Source::File(path.clone())),
             (None, Some(bytes)) => Ok(Source::Static(bytes)),
             (None, None) => {
-                crate::network::preset(&self.model)?;
                 let message = format!("{} is not bundled; give its weights with --weights FILE", self.model);
                 Err(Error::new(ErrorCode::NoWeights, message))
             }

@@ -95,6 +95,11 @@ impl GraphBuilder {
         self.push(name, Op::Relu, vec![x], self.shape(x))
     }
 
+    /// `1 / (1 + exp(−x))`.
+    pub fn sigmoid(&mut self, name: impl Into<String>, x: TensorId) -> TensorId {
+        self.push(name, Op::Sigmoid, vec![x], self.shape(x))
+    }
+
     /// Sum of tensors of one shape.
     pub fn add(&mut self, name: impl Into<String>, xs: &[TensorId]) -> Result<TensorId> {
         let name = name.into();
@@ -102,8 +107,8 @@ impl GraphBuilder {
         Ok(self.push(name, Op::Add, xs.to_vec(), shape))
     }
 
-    /// Max pooling.
-    pub fn max_pool(&mut self, name: impl Into<String>, x: TensorId, pool: MaxPool) -> Result<TensorId> {
+    /// Pooling.
+    pub fn pool(&mut self, name: impl Into<String>, x: TensorId, pool: Pool) -> Result<TensorId> {
         let name = name.into();
         let [c, h, w] = self.shape(x);
         if pool.kernel == 0 || pool.stride == 0 || 2 * pool.padding > pool.kernel {
@@ -115,7 +120,7 @@ impl GraphBuilder {
             return Err(Error::bad_option(format!("pool {name}: the input {h}×{w} is smaller than the window")));
         }
         let shape = [c, pool.output_size(h), pool.output_size(w)];
-        Ok(self.push(name, Op::MaxPool(pool), vec![x], shape))
+        Ok(self.push(name, Op::Pool(pool), vec![x], shape))
     }
 
     /// Mean over positions.

@@ -58,4 +58,11 @@ impl Graph {
             })
             .sum()
     }
+
+    /// Multiply-adds of Select for one picture, one for every element of every branch; the paper's GFLOPs include them.
+    pub fn select_macs(&self) -> u64 {
+        let elements = |id| self.tensor(id).shape.iter().product::<usize>() as u64;
+        let selects = self.nodes.iter().filter(|node| node.op == Op::Select);
+        selects.flat_map(|node| &node.inputs[1..]).map(|&branch| elements(branch)).sum()
+    }
 }

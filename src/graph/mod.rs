@@ -64,9 +64,20 @@ pub struct BatchNorm {
     pub epsilon: f32,
 }
 
-/// Max pooling; padding counts as −∞.
+/// What a pool makes of its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolKind {
+    /// The largest value; padding counts as −∞.
+    Max,
+    /// The mean of the positions inside the input (PyTorch's `count_include_pad=False`).
+    Average,
+}
+
+/// Pooling over square windows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct MaxPool {
+pub struct Pool {
+    /// Maximum or mean.
+    pub kind: PoolKind,
     /// Window width and height.
     pub kernel: usize,
     /// Stride.
@@ -77,7 +88,7 @@ pub struct MaxPool {
     pub ceil_mode: bool,
 }
 
-impl MaxPool {
+impl Pool {
     /// Output width or height for an input of `size`, as PyTorch computes it: with `ceil_mode` a window that would start
     /// in the right padding is dropped.
     pub fn output_size(&self, size: usize) -> usize {
@@ -104,8 +115,10 @@ pub enum Op {
     Relu,
     /// Sum of all inputs, same shapes.
     Add,
-    /// Max pooling.
-    MaxPool(MaxPool),
+    /// `1 / (1 + exp(−x))`.
+    Sigmoid,
+    /// Max or average pooling.
+    Pool(Pool),
     /// Mean over all positions: `[C, H, W]` → `[C, 1, 1]`.
     GlobalAveragePool,
     /// Fully connected layer on `[in, 1, 1]`.
@@ -121,7 +134,8 @@ pub enum Op {
         /// M.
         branches: usize,
     },
-    /// Inputs attention `[M·C, 1, 1]`, then U₀ … U_{M−1}: output `Σ aₘ·Uₘ` (paper, equation 6).
+    /// Inputs attention `[M·C, 1, 1]`, then U₀ … U_{M−1}: output `Σ aₘ·Uₘ` (paper, equation 6). With M = 1 it scales
+    /// channels, as squeeze-and-excitation does.
     Select,
     /// Channels `start .. start + count`.
     Slice {

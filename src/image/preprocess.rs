@@ -1,5 +1,6 @@
 //! From the working image to the network's input: crop, resize, normalise.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::crop::crop_box;
@@ -7,8 +8,8 @@ use super::reduce::WorkingImage;
 use super::resize::resize;
 use crate::{Error, Result};
 
-/// The input sides that networks accept, in pixels.
-pub const SIDES: std::ops::RangeInclusive<usize> = 64..=512;
+/// The largest input side of any network, in pixels.
+pub const MAX_SIDE: usize = 512;
 
 /// The resampling filter, named as in Pillow and timm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,11 +108,16 @@ impl Preprocessing {
         }
     }
 
+    /// CIFAR-10's mean and standard deviation: RGB from 0 to 1, the whole 32-pixel picture.
+    pub fn cifar10() -> Self {
+        Self { mean: [0.4914, 0.4822, 0.4465], std: [0.2470, 0.2435, 0.2616], ..Self::imagenet([32, 32], 1.0) }
+    }
+
     /// Writes the network's input of `size` = `[h, w]` for the part of `image` that [`crop_box`] gives for zoom `scale`
     /// and `center`. `out` is one batch item in the engine's layout: `[h, w, 4]`, channels innermost, lane 3 zero.
     ///
     /// # Errors
-    /// `bad-option` where [`check_size`] or [`crop_box`] refuse, or if `out` does not hold `h · w · 4` values.
+    /// `bad-option` if a side is 0 or above [`MAX_SIDE`], where [`crop_box`] refuses, or if `out` does not hold `h · w · 4` values.
     pub fn to_input(
         &self,
         image: &WorkingImage,
@@ -120,7 +126,7 @@ impl Preprocessing {
         center: [f64; 2],
         out: &mut [f32],
     ) -> Result<()> {
-        check_size(size)?;
+        check_size(size, 1..=MAX_SIDE)?;
         let photo = image.photo();
         let crop = crop_box([photo.width(), photo.height()], size, self.crop_pct, scale, center)?;
         let [height, width] = size;
@@ -150,17 +156,17 @@ impl Preprocessing {
     }
 }
 
-/// Accepts an input size `[h, w]` whose sides are both in [`SIDES`].
+/// Accepts an input size `[h, w]` whose sides are both in `sides`.
 ///
 /// # Errors
 /// `bad-option` otherwise.
-pub fn check_size([height, width]: [usize; 2]) -> Result<()> {
-    if SIDES.contains(&height) && SIDES.contains(&width) {
+pub fn check_size([height, width]: [usize; 2], sides: RangeInclusive<usize>) -> Result<()> {
+    if sides.contains(&height) && sides.contains(&width) {
         return Ok(());
     }
     Err(Error::bad_option(format!(
         "input size {height}×{width} is out of range; both sides must be from {} to {} pixels",
-        SIDES.start(),
-        SIDES.end()
+        sides.start(),
+        sides.end()
     )))
 }

@@ -1,7 +1,7 @@
-//! `y = act(scale · Σ xᵢ + shift)`: additions, batch norms and ReLUs that no convolution absorbed.
+//! `y = act(scale · Σ xᵢ + shift)`: additions, batch norms and activations that no convolution absorbed.
 
 use super::*;
-use crate::plan::{LANES, quads};
+use crate::plan::LANES;
 use crate::weights::FoldedNorm;
 
 pub(super) const SHADER: &Shader =
@@ -10,15 +10,33 @@ const WORKGROUP: usize = 64;
 /// Inputs that one step can add.
 pub const MAX_TERMS: usize = 3;
 
-/// Sum of one to three tensors, then an optional batch norm, then an optional ReLU.
+/// What follows the sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `max(x, 0)`.
+    Relu,
+    /// `1 / (1 + exp(−x))`.
+    Sigmoid,
+}
+
+impl Activation {
+    /// ReLU or nothing.
+    pub fn relu_if(relu: bool) -> Self {
+        if relu { Self::Relu } else { Self::Identity }
+    }
+}
+
+/// Sum of one to three tensors, then an optional batch norm, then an activation.
 #[derive(Clone, Debug)]
 pub struct Elementwise {
     /// Terms of the sum, all of one shape; at most [`MAX_TERMS`].
     pub terms: Vec<TensorId>,
     /// Scale and shift per channel.
     pub norm: Option<FoldedNorm>,
-    /// Whether negative results become zero.
-    pub relu: bool,
+    /// Applied last.
+    pub activation: Activation,
     /// The result.
     pub output: TensorId,
 }
@@ -41,16 +59,21 @@ impl Kernel for Elementwise {
     fn parameters(&self) -> Vec<String> {
         self.norm.iter().flat_map(FoldedNorm::parameters).collect()
     }
+    /// Scale, shift, and 1 where a lane is a channel, each over the lanes of y; zero in padding.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
-        let channels = views.of(self.output).channels();
-        let (mut scale, mut shift) = match &self.norm {
+        let y = views.of(self.output);
+        let (scale, shift) = match &self.norm {
             Some(norm) => norm.fold(parameters)?,
-            None => (vec![1.0; channels], vec![0.0; channels]),
+            None => (vec![1.0; y.channels()], vec![0.0; y.channels()]),
         };
-        scale.resize(quads(channels) * LANES, 0.0);
-        shift.resize(quads(channels) * LANES, 0.0);
-        scale.extend(shift);
-        Ok(vec![Packed::F32(scale)])
+        let lanes = y.quads() * LANES;
+        let mut packed = vec![0.0; 3 * lanes];
+        for (c, &lane) in y.lanes.iter().enumerate() {
+            for (row, value) in [scale[c], shift[c], 1.0].into_iter().enumerate() {
+                packed[row * lanes + lane as usize] = value;
+            }
+        }
+        Ok(vec![Packed::F32(packed)])
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;
@@ -59,7 +82,7 @@ impl Kernel for Elementwise {
             ("TERMS", self.terms.len() as f64),
             ("QUADS", y.quads() as f64),
             ("POSITIONS", y.positions() as f64),
-            ("RELU", f64::from(self.relu)),
+            ("ACTIVATION", f64::from(self.activation as u8)),
         ];
         constants.extend(view_constants(["Y_ITEM", "Y_BASE", "Y_STRIDE"], y));
         let names =
@@ -83,7 +106,8 @@ impl Kernel for Elementwise {
         let y = context.view(self.output);
         let width = y.quads() * LANES;
         context.write(self.output, |context, out| {
-            let (scale, shift) = context.constant(0).floats().split_at(width);
+            let (norm, used) = context.constant(0).floats().split_at(2 * width);
+            let (scale, shift) = norm.split_at(width);
             for n in 0..context.batch {
                 for p in 0..y.positions() {
                     let row = &mut out[y.offset(n, p, 0)..][..width];
@@ -93,9 +117,13 @@ impl Kernel for Elementwise {
                         let x = &context.read(term)[x.offset(n, p, 0)..][..width];
                         row.iter_mut().zip(x).for_each(|(r, x)| *r += x);
                     }
-                    for ((r, s), b) in row.iter_mut().zip(scale).zip(shift) {
-                        let v = *r * s + b;
-                        *r = if self.relu { v.max(0.0) } else { v };
+                    row.iter_mut().zip(scale).zip(shift).for_each(|((r, s), b)| *r = *r * s + b);
+                    match self.activation {
+                        Activation::Identity => {}
+                        Activation::Relu => row.iter_mut().for_each(|r| *r = r.max(0.0)),
+                        Activation::Sigmoid => {
+                            row.iter_mut().zip(used).for_each(|(r, used)| *r = used / (1.0 + (-*r).exp()));
+                        }
                     }
                 }
             }

@@ -20,8 +20,8 @@ mod gemm_conv;
 mod global_average_pool;
 mod grouped_conv;
 mod linear;
-mod max_pool;
 mod pointwise;
+mod pool;
 mod select;
 mod sk_attention;
 mod sk_branches;
@@ -30,13 +30,13 @@ pub use branch_softmax::BranchSoftmax;
 pub use conv_step::{ConvStep, convolution};
 pub use dense_conv::DenseConv;
 pub use depthwise_conv::DepthwiseConv;
-pub use elementwise::{Elementwise, MAX_TERMS};
+pub use elementwise::{Activation, Elementwise, MAX_TERMS};
 pub use gather::Gather;
 pub use global_average_pool::GlobalAveragePool;
 pub use grouped_conv::GroupedConv;
 pub use linear::Linear;
-pub use max_pool::MaxPool;
 pub use pointwise::Pointwise;
+pub use pool::Pool;
 pub use select::Select;
 pub use sk_attention::SkAttention;
 pub use sk_branches::SkBranches;
@@ -61,8 +61,8 @@ pub const SHADERS: &[&Shader] = &[
     global_average_pool::SHADER,
     grouped_conv::SHADER,
     linear::SHADER,
-    max_pool::SHADER,
     pointwise::SHADER,
+    pool::SHADER,
     select::SHADER,
     sk_attention::SHADER,
     sk_branches::SHADER,

@@ -1,23 +1,28 @@
 //! Architectures as descriptions of a few lines, and the presets.
 
 pub mod blocks;
+mod presets;
+mod published;
 pub mod resnet;
 pub mod shufflenet;
 
+pub use presets::{ablations, preset, presets};
+pub use published::{Accuracy, Paper};
+
+use crate::Result;
 use crate::graph::Graph;
-use crate::image::Preprocessing;
-use crate::{Error, ErrorCode, Result};
-use blocks::{AttentionWidth, SkConv};
-use resnet::{SkResNet, StemPool};
-use shufflenet::SkShuffleNetV2;
+use crate::image::{MAX_SIDE, Preprocessing, check_size};
+use resnet::ResNet;
+use shufflenet::ShuffleNetV2;
+use std::ops::RangeInclusive;
 
 /// An architecture without its input size and class count.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Architecture {
-    /// SKNet-50 and its relatives.
-    SkResNet(SkResNet),
-    /// SK-ShuffleNetV2.
-    SkShuffleNetV2(SkShuffleNetV2),
+    /// SKNet, skresnet, ResNeXt and their relatives.
+    ResNet(ResNet),
+    /// ShuffleNetV2, with or without SK units.
+    ShuffleNetV2(ShuffleNetV2),
 }
 
 /// A named network with the defaults of its published weights.
@@ -25,59 +30,39 @@ pub enum Architecture {
 pub struct Network {
     /// Preset name.
     pub name: String,
+    /// Other names of the same network.
+    pub aliases: Vec<String>,
     /// What it is made of.
     pub architecture: Architecture,
     /// Input conventions, unless the weights file says otherwise.
     pub preprocessing: Preprocessing,
+    /// Number of classes of its data set.
+    pub classes: usize,
+    /// What the paper reports of it.
+    pub paper: Option<Paper>,
+    /// How well published weights do.
+    pub accuracy: Option<Accuracy>,
 }
 
 impl Network {
-    /// The graph for `[height, width]` pictures. Sizes from 64 to 512 are accepted.
+    /// The input sides that the network accepts, in pixels.
+    pub fn sides(&self) -> RangeInclusive<usize> {
+        let min = match &self.architecture {
+            Architecture::ResNet(net) => net.min_side(),
+            Architecture::ShuffleNetV2(net) => net.min_side(),
+        };
+        min..=MAX_SIDE
+    }
+
+    /// The graph for `[height, width]` pictures, each side one of [`Network::sides`].
+    ///
+    /// # Errors
+    /// `bad-option` if a side is out of range, or with the layer at fault if the description is inconsistent.
     pub fn graph(&self, size: [usize; 2], classes: usize) -> Result<Graph> {
-        if let Some(side) = size.iter().find(|side| !(64..=512).contains(*side)) {
-            return Err(Error::bad_option(format!("input size {side}: use 64 to 512 pixels per side")));
-        }
+        check_size(size, self.sides())?;
         match &self.architecture {
-            Architecture::SkResNet(net) => net.graph(size, classes),
-            Architecture::SkShuffleNetV2(net) => net.graph(size, classes),
+            Architecture::ResNet(net) => net.graph(size, classes),
+            Architecture::ShuffleNetV2(net) => net.graph(size, classes),
         }
     }
-}
-
-/// The paper's second branch: 3×3 with dilation 2, which acts as 5×5.
-const K3_K5: [(usize, usize); 2] = [(3, 1), (3, 2)];
-
-fn sknet(name: &str, depths: [usize; 4], stem_pool: StemPool, preprocessing: Preprocessing) -> Network {
-    let sk = SkConv { kernels: K3_K5.into(), groups: Some(32), width: AttentionWidth::Reduction { r: 16, l: 32 } };
-    let net = SkResNet { depths: depths.into(), width: 128, out_width: 256, sk, stem_pool };
-    Network { name: name.into(), architecture: Architecture::SkResNet(net), preprocessing }
-}
-
-fn sk_shufflenet_v2(name: &str, widths: [usize; 3]) -> Network {
-    let sk = SkConv { kernels: K3_K5.into(), groups: None, width: AttentionWidth::Reduction { r: 16, l: 32 } };
-    let net = SkShuffleNetV2 { depths: vec![4, 8, 4], widths: widths.into(), head: 1024, sk };
-    Network {
-        name: name.into(),
-        architecture: Architecture::SkShuffleNetV2(net),
-        preprocessing: Preprocessing::imagenet([224, 224], 0.875),
-    }
-}
-
-/// All presets.
-pub fn presets() -> Vec<Network> {
-    vec![
-        sknet("sknet50", [3, 4, 6, 3], StemPool::Padded, Preprocessing::imagenet([224, 224], 0.875)),
-        sknet("sknet50_caffe", [3, 4, 6, 3], StemPool::CeilMode, Preprocessing::caffe([224, 224], 0.875)),
-        sk_shufflenet_v2("sk_shufflenet_v2_x1_0", [116, 232, 464]),
-        sk_shufflenet_v2("sk_shufflenet_v2_x0_5", [48, 96, 192]),
-    ]
-}
-
-/// The preset called `name`.
-pub fn preset(name: &str) -> Result<Network> {
-    let all = presets();
-    let names: Vec<_> = all.iter().map(|n| n.name.clone()).collect();
-    all.into_iter().find(|n| n.name == name).ok_or_else(|| {
-        Error::new(ErrorCode::UnknownModel, format!("unknown model {name:?}; known are {}", names.join(", ")))
-    })
 }

@@ -2,7 +2,7 @@
 
 use super::PlanOptions;
 use crate::graph::{Conv2d, Graph, Node, Op, SkUnit, TensorId};
-use crate::kernels::{self, BranchSoftmax, ConvStep, Elementwise, Kernel, Select, SkAttention, SkBranches};
+use crate::kernels::{self, Activation, BranchSoftmax, ConvStep, Elementwise, Kernel, Select, SkAttention, SkBranches};
 use crate::weights::FoldedNorm;
 use std::collections::HashSet;
 
@@ -143,11 +143,22 @@ impl<'g> Fuser<'g> {
             Op::BatchNorm(bn) => {
                 let norm = FoldedNorm { channels, bias: None, norm: Some(bn.clone()) };
                 let (relu, output) = self.claim_relu(output);
-                self.emit(output, Elementwise { terms: inputs.clone(), norm: Some(norm), relu, output });
+                self.emit(
+                    output,
+                    Elementwise {
+                        terms: inputs.clone(),
+                        norm: Some(norm),
+                        activation: Activation::relu_if(relu),
+                        output,
+                    },
+                );
             }
-            Op::Relu => self.emit(output, Elementwise { terms: inputs.clone(), norm: None, relu: true, output }),
+            Op::Relu | Op::Sigmoid => {
+                let activation = if node.op == Op::Sigmoid { Activation::Sigmoid } else { Activation::Relu };
+                self.emit(output, Elementwise { terms: inputs.clone(), norm: None, activation, output });
+            }
             Op::Add => self.claim_add(inputs, output),
-            Op::MaxPool(pool) => self.emit(output, kernels::MaxPool { pool: pool.clone(), input: inputs[0], output }),
+            Op::Pool(pool) => self.emit(output, kernels::Pool { pool: pool.clone(), input: inputs[0], output }),
             Op::GlobalAveragePool => self.emit(output, kernels::GlobalAveragePool { input: inputs[0], output }),
             Op::BranchSoftmax { branches } => {
                 let (mut override_input, mut attention) = (None, None);
@@ -181,10 +192,10 @@ impl<'g> Fuser<'g> {
         while terms.len() > kernels::MAX_TERMS {
             let partial = self.synthetic(self.shapes[output.0]);
             let rest = terms.split_off(kernels::MAX_TERMS);
-            self.emit(output, Elementwise { terms, norm: None, relu: false, output: partial });
+            self.emit(output, Elementwise { terms, norm: None, activation: Activation::Identity, output: partial });
             terms = std::iter::once(partial).chain(rest).collect();
         }
-        self.emit(output, Elementwise { terms, norm: None, relu, output });
+        self.emit(output, Elementwise { terms, norm: None, activation: Activation::relu_if(relu), output });
     }
 
     /// A convolution with the batch norm, residual addition and ReLU behind it.

@@ -2,8 +2,8 @@
 
 use super::Case;
 use fastrand::Rng;
-use sklens::graph::{Branch, Graph, GraphBuilder, MaxPool, TensorId};
-use sklens::network::blocks::{AttentionWidth, SkConv, UnitPlace, sk_unit};
+use sklens::graph::{Branch, Graph, GraphBuilder, Pool, PoolKind, TensorId};
+use sklens::network::blocks::{AttentionWidth, Groups, SkBranch, SkConv, UnitPlace, sk_unit, squeeze_excite};
 use sklens::plan::PlanOptions;
 
 /// A named family of random cases.
@@ -20,6 +20,8 @@ pub const FAMILIES: &[Family] = &[
     ("classifier", classifier),
     ("sk unit", unit),
     ("fused sk unit", fused_unit),
+    ("mixed sk unit", mixed_unit),
+    ("squeeze and excite", gated),
     ("softmax and select", softmax_and_select),
     ("shuffle", shuffle),
 ];
@@ -53,7 +55,11 @@ fn elementwise(rng: &mut Rng) -> Case {
     let z = b.relu("relu", y);
     let terms = [x, y, z, x, y][..rng.usize(2..=5)].to_vec();
     let out = b.add("sum", &terms).unwrap();
-    let out = if rng.bool() { b.relu("out", out) } else { out };
+    let out = match rng.usize(..3) {
+        0 => b.relu("out", out),
+        1 => b.sigmoid("out", out),
+        _ => out,
+    };
     let graph = b.finish(out);
     case(format!("elementwise {shape:?}, {} terms", terms.len()), graph, rng)
 }
@@ -158,9 +164,11 @@ fn residual(rng: &mut Rng) -> Case {
 fn pool(rng: &mut Rng) -> Case {
     let (mut b, x, shape) = start(rng);
     let kernel = rng.usize(1..=5);
-    let pool = MaxPool { kernel, stride: rng.usize(1..=3), padding: rng.usize(0..=kernel / 2), ceil_mode: rng.bool() };
+    let kind = if rng.bool() { PoolKind::Max } else { PoolKind::Average };
+    let pool =
+        Pool { kind, kernel, stride: rng.usize(1..=3), padding: rng.usize(0..=kernel / 2), ceil_mode: rng.bool() };
     let name = format!("{pool:?} of {shape:?}");
-    let y = b.max_pool("pool", x, pool).unwrap();
+    let y = b.pool("pool", x, pool).unwrap();
     let y = if rng.bool() { b.global_average_pool("mean", y) } else { y };
     let graph = b.finish(y);
     case(name, graph, rng)
@@ -195,18 +203,73 @@ fn fused_unit(rng: &mut Rng) -> Case {
 }
 
 /// A unit of what `b` reads, with some of the tensors in `hidden` retained and maybe a 1×1 convolution as `tail`.
-fn sk_case(rng: &mut Rng, mut b: GraphBuilder, hidden: &[&str], tail: bool) -> Case {
-    let x = b.picture();
-    let shape = b.shape(x);
+fn sk_case(rng: &mut Rng, b: GraphBuilder, hidden: &[&str], tail: bool) -> Case {
+    let channels = b.shape(b.picture())[0];
     let branches = rng.usize(1..=3);
     let kernel = [3, 3, 3, 5, 1][rng.usize(..5)];
     let kernels: Vec<_> = (0..branches).map(|m| if rng.u8(..5) == 0 { (3, 1) } else { (kernel, m + 1) }).collect();
-    let groups = if rng.bool() { None } else { Some(divisor(rng, shape[0])) }.filter(|g| shape[0] / g <= 64);
+    let groups = if rng.bool() { None } else { Some(divisor(rng, channels)) }.filter(|g| channels / g <= 64);
+    let groups = groups.map_or(Groups::Depthwise, Groups::Count);
+    let branches = kernels.into_iter().map(|(kernel, dilation)| SkBranch { kernel, dilation, groups }).collect();
+    let attention = Some(AttentionWidth::Reduction { r: rng.usize(1..=4), l: rng.usize(1..=9) });
+    unit_case(rng, b, channels, SkConv { branches, split_input: false, attention }, hidden, tail)
+}
+
+/// Units whose branches differ in kernel and groups, read parts of the input, widen it, or are summed without attention.
+fn mixed_unit(rng: &mut Rng) -> Case {
+    let branches = rng.usize(1..=3);
+    let common = rng.usize(1..=4);
+    let shape = [branches * common * rng.usize(1..=4), rng.usize(7..=15), rng.usize(7..=15)];
+    let channels = common * rng.usize(1..=9);
+    let split_input = rng.bool();
+    let branches = (0..branches)
+        .map(|_| SkBranch {
+            kernel: [1, 3, 5, 7][rng.usize(..4)],
+            dilation: rng.usize(1..=2),
+            groups: Groups::Count(divisor(rng, common)),
+        })
+        .collect();
+    let attention = rng.bool().then(|| AttentionWidth::Divisible {
+        r: rng.usize(1..=4),
+        divisor: rng.usize(1..=8),
+        may_shrink: true,
+    });
+    let sk = SkConv { branches, split_input, attention };
+    let tail = rng.bool();
+    unit_case(rng, GraphBuilder::new(shape), channels, sk, &["unit", "unit.paths.0.act"], tail)
+}
+
+/// Squeeze-and-excitation of a convolution's result, with a residual or in a concatenation.
+fn gated(rng: &mut Rng) -> Case {
+    let (mut b, x, shape) = start(rng);
+    let y = b.conv("conv", x, shape[0], Branch { kernel: 3, dilation: 1, groups: 1 }, 1, 1, false).unwrap();
+    let y = b.relu("relu", y);
     let width = AttentionWidth::Reduction { r: rng.usize(1..=4), l: rng.usize(1..=9) };
-    let sk = SkConv { kernels, groups, width };
+    let y = squeeze_excite(&mut b, &UnitPlace { stage: 2, index: 1, path: "se".into() }, y, &width).unwrap();
+    let y = match rng.usize(..3) {
+        0 => b.add("add", &[y, x]).unwrap(),
+        1 => {
+            let both = b.concat("concat", &[x, y]).unwrap();
+            let both = b.channel_shuffle("shuffle", both, 2).unwrap();
+            b.conv("after", both, 9, Branch { kernel: 1, dilation: 1, groups: 1 }, 1, 0, false).unwrap()
+        }
+        _ => y,
+    };
+    let graph = b.finish(y);
+    let mut case = case(format!("squeeze-excite of {shape:?} with {width:?}"), graph, rng);
+    if rng.u8(..3) == 0 {
+        case.options.retain.push("se.gate".into());
+    }
+    case
+}
+
+/// `sk` of what `b` reads, to `channels`.
+fn unit_case(rng: &mut Rng, mut b: GraphBuilder, channels: usize, sk: SkConv, hidden: &[&str], tail: bool) -> Case {
+    let x = b.picture();
+    let shape = b.shape(x);
     let place = UnitPlace { stage: 2, index: 1, path: "unit".into() };
     let stride = rng.usize(1..=3);
-    let mut y = sk_unit(&mut b, &place, x, shape[0], stride, &sk).unwrap();
+    let mut y = sk_unit(&mut b, &place, x, channels, stride, &sk).unwrap();
     if tail {
         y = b.conv("after", y, rng.usize(1..=33), Branch { kernel: 1, dilation: 1, groups: 1 }, 1, 0, false).unwrap();
         y = b.batch_norm("after.bn", y);
@@ -215,8 +278,8 @@ fn sk_case(rng: &mut Rng, mut b: GraphBuilder, hidden: &[&str], tail: bool) -> C
     let mut case = case(format!("{sk:?} stride {stride} of {shape:?}"), graph, rng);
     case.options.fold_select = rng.bool();
     case.options.retain = hidden.iter().filter(|_| rng.u8(..8) == 0).map(|n| n.to_string()).collect();
-    if rng.bool() {
-        let size = branches * shape[0];
+    if rng.bool() && sk.attention.is_some() {
+        let size = sk.branches.len() * channels;
         let values = (0..case.options.batch).flat_map(|_| {
             let values: Vec<_> = (0..size).map(|_| rng.f32() * 2.0 - 0.5).collect();
             let mask: Vec<_> = (0..size).map(|_| f32::from(rng.bool())).collect();

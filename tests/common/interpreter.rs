@@ -1,6 +1,6 @@
 //! The reference: a naive interpreter of the unfused graph, NCHW, in f64.
 
-use sklens::graph::{Conv2d, Graph, Op, TensorId};
+use sklens::graph::{Conv2d, Graph, Op, PoolKind, TensorId};
 use sklens::weights::generated::fill;
 use std::collections::HashMap;
 
@@ -47,13 +47,15 @@ pub fn interpret_with(
                 x(0).iter().enumerate().map(norm).collect()
             }
             Op::Relu => x(0).iter().map(|v| v.max(0.0)).collect(),
+            Op::Sigmoid => x(0).iter().map(|v| 1.0 / (1.0 + (-v).exp())).collect(),
             Op::Add => (0..batch * c * plane).map(|i| (0..node.inputs.len()).map(|k| x(k)[i]).sum()).collect(),
-            Op::MaxPool(pool) => {
+            Op::Pool(pool) => {
                 let [_, ih, iw] = shape(0);
-                let mut y = vec![f64::NEG_INFINITY; batch * c * plane];
+                let mut y = vec![f64::NAN; batch * c * plane];
                 for nc in 0..batch * c {
                     for oy in 0..h {
                         for ox in 0..w {
+                            let mut window = Vec::new();
                             for ky in 0..pool.kernel {
                                 for kx in 0..pool.kernel {
                                     let (py, px) = (oy * pool.stride + ky, ox * pool.stride + kx);
@@ -63,11 +65,14 @@ pub fn interpret_with(
                                         continue;
                                     };
                                     if iy < ih && ix < iw {
-                                        let out = &mut y[(nc * h + oy) * w + ox];
-                                        *out = out.max(x(0)[(nc * ih + iy) * iw + ix]);
+                                        window.push(x(0)[(nc * ih + iy) * iw + ix]);
                                     }
                                 }
                             }
+                            y[(nc * h + oy) * w + ox] = match pool.kind {
+                                PoolKind::Max => window.into_iter().fold(f64::NEG_INFINITY, f64::max),
+                                PoolKind::Average => window.iter().sum::<f64>() / window.len() as f64,
+                            };
                         }
                     }
                 }

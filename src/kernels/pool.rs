@@ -1,27 +1,27 @@
-//! Max pooling.
+//! Max and average pooling.
 
 use super::*;
-use crate::graph;
+use crate::graph::{self, PoolKind};
 use crate::plan::LANES;
 use pulp::Arch;
 use std::ops::Range;
 
 pub(super) const SHADER: &Shader =
-    &Shader { name: "max_pool", wgsl: include_str!("../../shaders/max_pool.wgsl"), entry: "main" };
+    &Shader { name: "pool", wgsl: include_str!("../../shaders/pool.wgsl"), entry: "main" };
 const WORKGROUP: usize = 64;
 
-/// `y[c, i, j] = max over the window of x`; padding counts as −∞.
+/// `y[c, i, j]` = the maximum or the mean over the part of the window that lies inside x.
 #[derive(Clone, Debug)]
-pub struct MaxPool {
-    /// Window, stride, padding and rounding of the output size.
-    pub pool: graph::MaxPool,
+pub struct Pool {
+    /// Kind, window, stride, padding and rounding of the output size.
+    pub pool: graph::Pool,
     /// x.
     pub input: TensorId,
     /// y.
     pub output: TensorId,
 }
 
-impl MaxPool {
+impl Pool {
     /// The part of output `o`'s window that lies in an input of `size`.
     fn window(&self, o: usize, size: usize) -> Range<usize> {
         let start = o * self.pool.stride;
@@ -30,9 +30,9 @@ impl MaxPool {
     }
 }
 
-impl Kernel for MaxPool {
+impl Kernel for Pool {
     fn family(&self) -> &'static str {
-        "max_pool"
+        "pool"
     }
     fn inputs(&self) -> Vec<TensorId> {
         vec![self.input]
@@ -51,6 +51,7 @@ impl Kernel for MaxPool {
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let (x, y) = (lowering.views.of(self.input), lowering.views.of(self.output));
         let mut constants = vec![
+            ("AVERAGE", f64::from(self.pool.kind == PoolKind::Average)),
             ("KERNEL", self.pool.kernel as f64),
             ("STRIDE", self.pool.stride as f64),
             ("PADDING", self.pool.padding as f64),
@@ -76,15 +77,14 @@ impl Kernel for MaxPool {
                 || {
                     for n in 0..context.batch {
                         for p in 0..y.positions() {
-                            let best = &mut out[y.offset(n, p, 0)..][..width];
-                            best.fill(f32::NEG_INFINITY);
-                            for row in self.window(p / y.width, x.height) {
-                                for column in self.window(p % y.width, x.width) {
-                                    let pixel = &values[x.offset(n, row * x.width + column, 0)..][..width];
-                                    for (b, &v) in best.iter_mut().zip(pixel) {
-                                        *b = if v > *b { v } else { *b };
-                                    }
-                                }
+                            let out = &mut out[y.offset(n, p, 0)..][..width];
+                            let (rows, columns) =
+                                (self.window(p / y.width, x.height), self.window(p % y.width, x.width));
+                            let window = rows.clone().flat_map(|row| columns.clone().map(move |c| row * x.width + c));
+                            let pixels = window.map(|position| &values[x.offset(n, position, 0)..][..width]);
+                            match self.pool.kind {
+                                PoolKind::Max => maximum(pixels, out),
+                                PoolKind::Average => mean(pixels, rows.len() * columns.len(), out),
                             }
                         }
                     }
@@ -94,14 +94,33 @@ impl Kernel for MaxPool {
     }
 }
 
+#[inline(always)]
+fn maximum<'a>(pixels: impl Iterator<Item = &'a [f32]>, best: &mut [f32]) {
+    best.fill(f32::NEG_INFINITY);
+    for pixel in pixels {
+        for (b, &v) in best.iter_mut().zip(pixel) {
+            *b = if v > *b { v } else { *b };
+        }
+    }
+}
+
+#[inline(always)]
+fn mean<'a>(pixels: impl Iterator<Item = &'a [f32]>, count: usize, mean: &mut [f32]) {
+    mean.fill(0.0);
+    for pixel in pixels {
+        mean.iter_mut().zip(pixel).for_each(|(m, v)| *m += v);
+    }
+    mean.iter_mut().for_each(|m| *m /= count as f32);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn windows_stay_inside() {
-        let pool = graph::MaxPool { kernel: 3, stride: 2, padding: 1, ceil_mode: false };
-        let step = MaxPool { pool, input: TensorId(0), output: TensorId(1) };
+        let pool = graph::Pool { kind: PoolKind::Max, kernel: 3, stride: 2, padding: 1, ceil_mode: false };
+        let step = Pool { pool, input: TensorId(0), output: TensorId(1) };
         assert_eq!([step.window(0, 6), step.window(1, 6), step.window(3, 6)], [0..2, 1..4, 5..6]);
     }
 }

@@ -1,6 +1,7 @@
-// Max pooling, one quad of one output position per thread; padding counts as −∞.
+// Maximum or mean over the part of the window inside x, one quad of one output position per thread.
 // Grid: x over output positions × quads, z over batch items.
 
+override AVERAGE: u32 = 0u;
 override KERNEL: u32 = 2u;
 override STRIDE: u32 = 2u;
 override PADDING: u32 = 0u;
@@ -44,11 +45,22 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let bottom = window_end(oy, HEIGHT);
   // A window always holds at least one position.
   let top = window_start(oy);
-  var best = x[item + (top * WIDTH + left) * X_STRIDE];
+  var result = vec4f(0.0);
+  if (AVERAGE == 0u) {
+    result = x[item + (top * WIDTH + left) * X_STRIDE];
+  }
   for (var row = top; row < bottom; row++) {
     for (var column = left; column < right; column++) {
-      best = max(best, x[item + (row * WIDTH + column) * X_STRIDE]);
+      let pixel = x[item + (row * WIDTH + column) * X_STRIDE];
+      if (AVERAGE == 0u) {
+        result = max(result, pixel);
+      } else {
+        result += pixel;
+      }
     }
   }
-  y[id.z * Y_ITEM + Y_BASE + position * Y_STRIDE + quad] = best;
+  if (AVERAGE != 0u) {
+    result /= f32((bottom - top) * (right - left));
+  }
+  y[id.z * Y_ITEM + Y_BASE + position * Y_STRIDE + quad] = result;
 }
