@@ -1,5 +1,5 @@
 // y = act(scale · Σ xᵢ + shift), one quad per thread.
-// Grid: x over positions × quads, z over batch items.
+// Grid: x, then y, over positions × quads, z over batch items.
 
 override TERMS: u32 = 1u;
 override QUADS: u32 = 1u;
@@ -27,12 +27,13 @@ override Y_STRIDE: u32 = 1u;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= POSITIONS * QUADS) {
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = id.y * groups.x * 64u + id.x;
+  if (index >= POSITIONS * QUADS) {
     return;
   }
-  let quad = id.x % QUADS;
-  let position = id.x / QUADS;
+  let quad = index % QUADS;
+  let position = index / QUADS;
   var sum = a[id.z * A_ITEM + A_BASE + position * A_STRIDE + quad];
   if (TERMS > 1u) {
     sum += b[id.z * B_ITEM + B_BASE + position * B_STRIDE + quad];

@@ -1,5 +1,5 @@
 // Copies lanes of any view into lanes of a plain tensor, one lane per thread.
-// Grid: x over positions × lanes of the output, z over batch items.
+// Grid: x, then y, over positions × lanes of the output, z over batch items.
 
 override LANES: u32 = 4u;
 override POSITIONS: u32 = 1u;
@@ -21,12 +21,13 @@ const ZERO = 0xfffffffeu;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= POSITIONS * LANES) {
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = id.y * groups.x * 64u + id.x;
+  if (index >= POSITIONS * LANES) {
     return;
   }
-  let lane = id.x % LANES;
-  let position = id.x / LANES;
+  let lane = index % LANES;
+  let position = index / LANES;
   let source = table[lane];
   if (source == LEAVE) {
     return;

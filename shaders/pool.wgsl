@@ -1,5 +1,5 @@
 // Maximum or mean over the part of the window inside x, one quad of one output position per thread.
-// Grid: x over output positions × quads, z over batch items.
+// Grid: x, then y, over output positions × quads, z over batch items.
 
 override AVERAGE: u32 = 0u;
 override KERNEL: u32 = 2u;
@@ -31,12 +31,13 @@ fn window_end(o: u32, size: u32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= POSITIONS * QUADS) {
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = id.y * groups.x * 64u + id.x;
+  if (index >= POSITIONS * QUADS) {
     return;
   }
-  let quad = id.x % QUADS;
-  let position = id.x / QUADS;
+  let quad = index % QUADS;
+  let position = index / QUADS;
   let oy = position / OUT_WIDTH;
   let ox = position % OUT_WIDTH;
   let item = id.z * X_ITEM + X_BASE + quad;

@@ -1,5 +1,5 @@
 // V = Σ aₘ·Uₘ over BRANCHES branches from branch FIRST on, one quad per thread; adds to V where FIRST is not 0.
-// Grid: x over positions × quads, z over batch items.
+// Grid: x, then y, over positions × quads, z over batch items.
 
 override FIRST: u32 = 0u;
 override BRANCHES: u32 = 1u;
@@ -22,12 +22,13 @@ override Y_STRIDE: u32 = 1u;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= POSITIONS * QUADS) {
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = id.y * groups.x * 64u + id.x;
+  if (index >= POSITIONS * QUADS) {
     return;
   }
-  let quad = id.x % QUADS;
-  let position = id.x / QUADS;
+  let quad = index % QUADS;
+  let position = index / QUADS;
   let weights = id.z * A_ITEM + A_BASE + FIRST * QUADS + quad;
   let branch = id.z * U_ITEM + U_BASE + position * U_STRIDE + quad;
   let target_quad = id.z * Y_ITEM + Y_BASE + position * Y_STRIDE + quad;

@@ -6,7 +6,6 @@ use crate::weights::FoldedNorm;
 
 pub(super) const SHADER: &Shader =
     &Shader { name: "elementwise", wgsl: include_str!("../../shaders/elementwise.wgsl"), entry: "main" };
-const WORKGROUP: usize = 64;
 /// Inputs that one step can add.
 pub const MAX_TERMS: usize = 3;
 
@@ -99,7 +98,7 @@ impl Kernel for Elementwise {
         }
         bindings.extend([Operand::Constant(0), Operand::Write(y.storage)]);
         let threads = y.positions() * y.quads();
-        let workgroups = [threads.div_ceil(WORKGROUP) as u32, 1, lowering.batch as u32];
+        let workgroups = lowering.grid(threads);
         vec![Dispatch { shader: SHADER, constants, bindings, workgroups }]
     }
     fn run(&self, context: &mut CpuContext) {

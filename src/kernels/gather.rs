@@ -5,7 +5,6 @@ use crate::plan::LANES;
 
 pub(super) const SHADER: &Shader =
     &Shader { name: "gather", wgsl: include_str!("../../shaders/gather.wgsl"), entry: "main" };
-const WORKGROUP: usize = 64;
 /// Table entry of a lane that another step writes.
 const LEAVE: u32 = u32::MAX;
 /// Table entry of a padding lane.
@@ -86,7 +85,7 @@ impl Kernel for Gather {
         ];
         constants.extend(view_constants(["Y_ITEM", "Y_BASE", "Y_STRIDE"], y));
         let bindings = vec![Operand::Read(x.storage), Operand::Constant(0), Operand::Write(y.storage)];
-        let workgroups = [(y.positions() * lanes).div_ceil(WORKGROUP) as u32, 1, lowering.batch as u32];
+        let workgroups = lowering.grid(y.positions() * lanes);
         vec![Dispatch { shader: SHADER, constants, bindings, workgroups }]
     }
     fn run(&self, context: &mut CpuContext) {

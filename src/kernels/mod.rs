@@ -136,6 +136,20 @@ pub struct Lowering<'a> {
     pub batch: usize,
 }
 
+impl Lowering<'_> {
+    /// Threads in a workgroup of a shader that runs on [`Lowering::grid`].
+    const WORKGROUP: usize = 64;
+    /// What WebGPU allows in each dimension of a grid, at least.
+    pub(crate) const MAX_WORKGROUPS: usize = 65_535;
+
+    /// The grid of a shader with one thread for each of `threads` values per batch item, numbered along x, then y.
+    pub(crate) fn grid(&self, threads: usize) -> [u32; 3] {
+        let groups = threads.div_ceil(Self::WORKGROUP);
+        let rows = groups.div_ceil(Self::MAX_WORKGROUPS);
+        [groups.div_ceil(rows.max(1)) as u32, rows as u32, self.batch as u32]
+    }
+}
+
 /// How a kernel treats an input whose quads are not contiguous or whose lanes are permuted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputLayout {

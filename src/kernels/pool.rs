@@ -8,7 +8,6 @@ use std::ops::Range;
 
 pub(super) const SHADER: &Shader =
     &Shader { name: "pool", wgsl: include_str!("../../shaders/pool.wgsl"), entry: "main" };
-const WORKGROUP: usize = 64;
 
 /// `y[c, i, j]` = the maximum or the mean over the part of the window that lies inside x.
 #[derive(Clone, Debug)]
@@ -64,7 +63,7 @@ impl Kernel for Pool {
         constants.extend(view_constants(["X_ITEM", "X_BASE", "X_STRIDE"], x));
         constants.extend(view_constants(["Y_ITEM", "Y_BASE", "Y_STRIDE"], y));
         let bindings = vec![Operand::Read(x.storage), Operand::Write(y.storage)];
-        let workgroups = [(y.positions() * y.quads()).div_ceil(WORKGROUP) as u32, 1, lowering.batch as u32];
+        let workgroups = lowering.grid(y.positions() * y.quads());
         vec![Dispatch { shader: SHADER, constants, bindings, workgroups }]
     }
     fn run(&self, context: &mut CpuContext) {

@@ -6,7 +6,6 @@ use pulp::Arch;
 
 pub(super) const SHADER: &Shader =
     &Shader { name: "select", wgsl: include_str!("../../shaders/select.wgsl"), entry: "main" };
-const WORKGROUP: usize = 64;
 
 /// `V = Σ aₘ·Uₘ`, per channel.
 #[derive(Clone, Debug)]
@@ -74,7 +73,7 @@ impl Kernel for Select {
             constants.extend(view_constants(["U_ITEM", "U_BASE", "U_STRIDE"], u));
             constants.extend(view_constants(["Y_ITEM", "Y_BASE", "Y_STRIDE"], y));
             let bindings = vec![Operand::Read(a.storage), Operand::Read(u.storage), Operand::Write(y.storage)];
-            let workgroups = [(y.positions() * y.quads()).div_ceil(WORKGROUP) as u32, 1, lowering.batch as u32];
+            let workgroups = lowering.grid(y.positions() * y.quads());
             Dispatch { shader: SHADER, constants, bindings, workgroups }
         };
         match self.spacing(views) {
