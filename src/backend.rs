@@ -3,7 +3,7 @@
 use crate::cpu::CpuExecutor;
 use crate::gpu::{GpuConstants, GpuDevice, GpuExecutor};
 use crate::graph::TensorId;
-use crate::kernels::Packed;
+use crate::kernels::{Lowering, Packed};
 use crate::plan::{Plan, StorageId};
 use crate::{Error, Result};
 use std::rc::Rc;
@@ -32,6 +32,40 @@ impl Backend {
             Self::Cpu => i32::MAX as u64,
             Self::Gpu(device) => device.max_binding(),
         }
+    }
+    /// Bytes that all buffers of a plan may have together.
+    fn max_memory(&self) -> u64 {
+        match self {
+            // Of a browser's 4 GiB, beside weights and photos.
+            Self::Cpu if cfg!(target_arch = "wasm32") => 2 << 30,
+            _ => u64::MAX,
+        }
+    }
+    /// Bytes of all buffers from which on a larger batch is not worth its memory.
+    fn batch_memory(&self) -> u64 {
+        match self {
+            // Here a batch takes as long as its items one by one.
+            Self::Cpu => 256 << 20,
+            Self::Gpu(_) => 2 << 30,
+        }
+    }
+    /// The largest batch that plans like `plan`, for other batches, should have.
+    ///
+    /// # Errors
+    /// `bad-option` if not even one item fits.
+    pub fn max_batch(&self, plan: &Plan) -> Result<usize> {
+        let sizes = plan.buffer_sizes(1).into_iter().map(|floats| (floats * size_of::<f32>()) as u64);
+        let (largest, total) = sizes.fold((1, 1), |(largest, total), bytes| (bytes.max(largest), total + bytes));
+        let (storage, memory) = (self.max_storage(), self.max_memory());
+        if largest > storage || total > memory {
+            return Err(Error::bad_option(format!(
+                "a picture of this size needs {total} bytes, {largest} of them in one buffer; the {} backend allows \
+                 {memory} and {storage} here: use a smaller size",
+                self.name()
+            )));
+        }
+        let worthwhile = (self.batch_memory() / total).max(1);
+        Ok((storage / largest).min(worthwhile).min(Lowering::MAX_WORKGROUPS as u64) as usize)
     }
 }
 
@@ -138,5 +172,27 @@ impl Runner {
                 Ok(Values(cpu.read_back(&self.plan)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::preset;
+    use crate::plan::PlanOptions;
+
+    #[test]
+    fn batches_stay_within_the_memory_that_they_are_worth() {
+        let batch = |name: &str, side: usize| {
+            let network = preset(name).unwrap();
+            let plan = Plan::new(&network.graph([side, side], 10).unwrap(), &PlanOptions::batch(1)).unwrap();
+            let batch = Backend::Cpu.max_batch(&plan).unwrap();
+            let bytes: usize = plan.buffer_sizes(batch).iter().map(|floats| floats * 4).sum();
+            assert!(batch == 1 || bytes as u64 <= Backend::Cpu.batch_memory(), "{name}: {batch} items, {bytes} bytes");
+            batch
+        };
+        assert!(batch("sknet50", 512) > 1);
+        assert!(batch("sk_shufflenet_v2_x0_5", 64) > 64);
+        assert_eq!(batch("sknet29_cifar10", 512), 1);
     }
 }

@@ -161,7 +161,7 @@ pub struct SessionInfo {
     pub metadata: HashMap<String, String>,
 }
 
-/// Progress of opening a session: bytes or steps done, of all.
+/// Progress of opening a session: steps done, of all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Progress {
     /// Steps of the plan whose weights are packed.
@@ -223,7 +223,7 @@ pub struct Session {
     /// Packed weights; they do not depend on size or batch.
     constants: Rc<Constants>,
     runners: VecDeque<(RunnerKey, Graph, Runner)>,
-    largest_buffers: HashMap<[usize; 2], usize>,
+    max_batches: HashMap<[usize; 2], usize>,
     dispatches: usize,
 }
 
@@ -258,7 +258,7 @@ impl Session {
             reason,
             constants: Rc::new(constants),
             runners: VecDeque::new(),
-            largest_buffers: HashMap::new(),
+            max_batches: HashMap::new(),
             dispatches: 0,
         })
     }
@@ -297,12 +297,9 @@ impl Session {
         let start = Instant::now();
         view.check(&self.network)?;
         let size = view.size.unwrap_or(self.preprocessing.input_size);
-        let item = size[0] * size[1] * LANES;
-        let mut input = vec![0.0; item * view.scales.len()];
-        for (&scale, out) in view.scales.iter().zip(input.chunks_mut(item)) {
-            self.preprocessing.to_input(photo, size, scale, view.center, out)?;
-        }
-        let mut results = self.run(&input, size, view.scales.len()).await?;
+        let preprocessing = self.preprocessing.clone();
+        let fill = |n: usize, out: &mut [f32]| preprocessing.to_input(photo, size, view.scales[n], view.center, out);
+        let mut results = self.run(size, view.scales.len(), fill).await?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
         for (result, &scale) in results.iter_mut().zip(&view.scales) {
             result.scale = scale;
@@ -314,7 +311,8 @@ impl Session {
     /// Runs a ready input `[N, 3, H, W]`; one result per item, with scale 1.
     ///
     /// # Errors
-    /// `bad-option` if the shape does not fit the data or the network, `device-lost` if the GPU went away.
+    /// `bad-option` if the shape does not fit the data or the network or a value is not finite, `device-lost` if the GPU
+    /// went away.
     pub async fn analyze_tensor(&mut self, data: &[f32], shape: [usize; 4]) -> Result<Vec<Analysis>> {
         let start = Instant::now();
         let [batch, channels, height, width] = shape;
@@ -327,50 +325,55 @@ impl Session {
                 data.len()
             )));
         }
+        if let Some(at) = data.iter().position(|v| !v.is_finite()) {
+            return Err(Error::bad_option(format!("value {at} of the tensor is {}; values must be finite", data[at])));
+        }
         let positions = height * width;
-        let mut input = vec![0.0; batch * positions * LANES];
-        for (item, out) in data.chunks(3 * positions).zip(input.chunks_mut(positions * LANES)) {
-            for (p, quad) in out.chunks_mut(LANES).enumerate() {
+        let fill = |n: usize, out: &mut [f32]| {
+            let item = &data[n * 3 * positions..][..3 * positions];
+            for (p, quad) in out.chunks_exact_mut(LANES).enumerate() {
                 (0..3).for_each(|c| quad[c] = item[c * positions + p]);
             }
-        }
-        let mut results = self.run(&input, size, batch).await?;
+            Ok(())
+        };
+        let mut results = self.run(size, batch, fill).await?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
         results.iter_mut().for_each(|r| r.milliseconds = milliseconds);
         Ok(results)
     }
 
-    /// Runs `[N, H, W, 4]` inputs, in as many batches as the backend's limits need.
-    async fn run(&mut self, input: &[f32], size: [usize; 2], batch: usize) -> Result<Vec<Analysis>> {
-        let largest = self.largest_buffer(size)?;
-        let per_batch = (self.backend.max_storage() / (largest * size_of::<f32>()) as u64) as usize;
-        if per_batch == 0 {
-            return Err(Error::bad_option(format!(
-                "{} at {}×{} needs one buffer of {} bytes; this adapter allows {}",
-                self.network.name,
-                size[0],
-                size[1],
-                largest * size_of::<f32>(),
-                self.backend.max_storage()
-            )));
-        }
+    /// Runs `batch` inputs of `[H, W, 4]`, in as many batches as the backend's limits need; `fill(n, input)` writes the
+    /// `n`th, which holds an earlier one before.
+    async fn run(
+        &mut self,
+        size: [usize; 2],
+        batch: usize,
+        fill: impl Fn(usize, &mut [f32]) -> Result<()>,
+    ) -> Result<Vec<Analysis>> {
+        let most = self.max_batch(size)?.min(batch);
         let item = size[0] * size[1] * LANES;
-        let mut results = Vec::with_capacity(batch);
-        for chunk in input.chunks(item * per_batch.min(batch)) {
-            results.extend(self.run_batch(chunk, size, chunk.len() / item).await?);
+        let mut input = vec![0.0; most * item];
+        let mut results = Vec::new();
+        for start in (0..batch).step_by(most) {
+            let count = most.min(batch - start);
+            let input = &mut input[..count * item];
+            for (n, out) in input.chunks_exact_mut(item).enumerate() {
+                fill(start + n, out)?;
+            }
+            results.extend(self.run_batch(input, size, count).await?);
         }
         Ok(results)
     }
 
-    /// Floats of the largest buffer of one batch item.
-    fn largest_buffer(&mut self, size: [usize; 2]) -> Result<usize> {
-        if let Some(&largest) = self.largest_buffers.get(&size) {
-            return Ok(largest);
+    /// The largest batch of inputs of `size`.
+    fn max_batch(&mut self, size: [usize; 2]) -> Result<usize> {
+        if let Some(&batch) = self.max_batches.get(&size) {
+            return Ok(batch);
         }
         let plan = Plan::new(&self.network.graph(size, self.classes)?, &PlanOptions::batch(1))?;
-        let largest = plan.buffer_sizes(1).into_iter().max().unwrap_or(1);
-        self.largest_buffers.insert(size, largest);
-        Ok(largest)
+        let batch = self.backend.max_batch(&plan)?;
+        self.max_batches.insert(size, batch);
+        Ok(batch)
     }
 
     async fn run_batch(&mut self, input: &[f32], size: [usize; 2], batch: usize) -> Result<Vec<Analysis>> {
@@ -434,7 +437,17 @@ async fn load(
     let mut constants = Constants::new(backend);
     for (done, step) in plan.steps.iter().enumerate() {
         let parameters = reader.read(&step.parameters()).await?;
-        constants.push(backend, step.pack(&plan.views, &parameters)?);
+        let packed = step.pack(&plan.views, &parameters)?;
+        if let Some(large) = packed.iter().find(|p| p.bytes().len() as u64 > backend.max_storage()) {
+            return Err(Error::bad_weights(format!(
+                "{} needs a buffer of {} bytes; the {} backend allows {} here",
+                step.parameters().join(", "),
+                large.bytes().len(),
+                backend.name(),
+                backend.max_storage()
+            )));
+        }
+        constants.push(backend, packed);
         progress(Progress { done: done + 1, total: plan.steps.len() });
     }
     Ok(constants)
@@ -463,8 +476,8 @@ fn preprocessing_of(network: &Network, checkpoint: &Checkpoint) -> Result<Prepro
         |key: &str, text: &str| Error::bad_weights(format!("metadata {key} is {text:?}, which is not understood"));
     let triple = |key: &str| -> Result<Option<[f32; 3]>> {
         let Some(text) = metadata(key) else { return Ok(None) };
-        let values: Vec<f32> = text.split(',').filter_map(|v| v.trim().parse().ok()).collect();
-        let values: [f32; 3] = values.try_into().map_err(|_| bad(key, text))?;
+        let values: Option<Vec<f32>> = text.split(',').map(|v| v.trim().parse().ok()).collect();
+        let values: [f32; 3] = values.and_then(|v| v.try_into().ok()).ok_or_else(|| bad(key, text))?;
         let fits = values.iter().all(|v| v.is_finite() && (key == "mean" || *v > 0.0));
         if fits { Ok(Some(values)) } else { Err(bad(key, text)) }
     };

@@ -51,8 +51,8 @@ pub struct Analyze {
 }
 
 fn parse_center(text: &str) -> Result<[f64; 2], String> {
-    let values: Vec<f64> = text.split(',').filter_map(|v| v.trim().parse().ok()).collect();
-    values.try_into().map_err(|_| format!("{text:?} is not two numbers X,Y"))
+    let values: Option<Vec<f64>> = text.split(',').map(|v| v.trim().parse().ok()).collect();
+    values.and_then(|v| v.try_into().ok()).ok_or_else(|| format!("{text:?} is not two numbers X,Y"))
 }
 
 fn parse_size(text: &str) -> Result<[usize; 2], String> {

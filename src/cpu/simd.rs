@@ -10,3 +10,9 @@ use pulp::Simd;
 pub fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if S::IS_SCALAR || cfg!(target_arch = "wasm32") { a * b + c } else { a.mul_add(b, c) }
 }
+
+/// `max(v, 0)`, but NaN for NaN, so that an overflow shows in the results; one instruction.
+#[inline(always)]
+pub fn relu(v: f32) -> f32 {
+    if v < 0.0 { 0.0 } else { v }
+}

@@ -2,7 +2,7 @@
 
 use super::conv_step::{Tiling, blocks};
 use super::*;
-use crate::cpu::simd::mul_add;
+use crate::cpu::simd::{mul_add, relu};
 use crate::cpu::window;
 use crate::plan::LANES;
 use pulp::{Arch, Simd, WithSimd};
@@ -189,7 +189,7 @@ impl Strip<'_> {
                 sum.iter_mut().zip(residual).for_each(|(s, r)| *s += r);
             }
             if self.step.relu {
-                sum.iter_mut().for_each(|s| *s = s.max(0.0));
+                sum.iter_mut().for_each(|s| *s = relu(*s));
             }
             self.out[(position + p) * self.y.stride * LANES..][..L].copy_from_slice(sum);
         }

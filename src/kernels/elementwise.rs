@@ -1,6 +1,7 @@
 //! `y = act(scale · Σ xᵢ + shift)`: additions, batch norms and activations that no convolution absorbed.
 
 use super::*;
+use crate::cpu::simd::relu;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
 
@@ -119,7 +120,7 @@ impl Kernel for Elementwise {
                     row.iter_mut().zip(scale).zip(shift).for_each(|((r, s), b)| *r = *r * s + b);
                     match self.activation {
                         Activation::Identity => {}
-                        Activation::Relu => row.iter_mut().for_each(|r| *r = r.max(0.0)),
+                        Activation::Relu => row.iter_mut().for_each(|r| *r = relu(*r)),
                         Activation::Sigmoid => {
                             row.iter_mut().zip(used).for_each(|(r, used)| *r = used / (1.0 + (-*r).exp()));
                         }

@@ -3,6 +3,7 @@
 use super::conv_step::{ConvStep, blocks, start_row};
 use crate::cpu::CpuContext;
 use crate::cpu::gemm::{Matrix, multiply_add};
+use crate::cpu::simd::relu;
 use crate::plan::{LANES, View};
 
 /// Floats of input or output rows that are worked on at once, so that they stay in the cache.
@@ -51,7 +52,7 @@ pub(super) fn run(
             multiply_add([panel.len(), width, columns], a, weights, c, stride);
             if step.relu {
                 for row in c.chunks_mut(stride).take(panel.len()) {
-                    row[..columns].iter_mut().for_each(|v| *v = v.max(0.0));
+                    row[..columns].iter_mut().for_each(|v| *v = relu(*v));
                 }
             }
             if !in_place {

@@ -5,7 +5,7 @@
 
 use super::conv_step::{Tiling, blocks};
 use super::*;
-use crate::cpu::simd::mul_add;
+use crate::cpu::simd::{mul_add, relu};
 use crate::cpu::window;
 use crate::plan::{LANES, quads};
 use pulp::{Arch, Simd, WithSimd};
@@ -214,7 +214,7 @@ impl QuadOfImage<'_> {
                 sum.iter_mut().zip(&residual[(position + p) * stride..]).for_each(|(s, r)| *s += r);
             }
             if self.step.relu {
-                sum.iter_mut().for_each(|s| *s = s.max(0.0));
+                sum.iter_mut().for_each(|s| *s = relu(*s));
             }
             self.out[(position + p) * self.y.stride * LANES..][..LANES].copy_from_slice(sum);
         }

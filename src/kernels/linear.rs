@@ -3,6 +3,7 @@
 use super::conv_step::start_row;
 use super::*;
 use crate::cpu::gemm::{Matrix, multiply_add};
+use crate::cpu::simd::relu;
 use crate::graph;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
@@ -85,7 +86,7 @@ impl Kernel for Linear {
             multiply_add([context.batch, rows, columns], a, b, out, stride);
             if self.relu {
                 for row in out.chunks_mut(stride).take(context.batch) {
-                    row[..columns].iter_mut().for_each(|v| *v = v.max(0.0));
+                    row[..columns].iter_mut().for_each(|v| *v = relu(*v));
                 }
             }
         });

@@ -2,6 +2,7 @@
 
 use super::branch_softmax::{override_attention, softmax};
 use super::*;
+use crate::cpu::simd::relu;
 use crate::graph;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
@@ -126,7 +127,7 @@ impl Kernel for SkAttention {
                         }
                         s.iter_mut().for_each(|v| *v /= self.divisor as f32);
                         linear(s, reduce, reduce_bias, z);
-                        z.iter_mut().for_each(|v| *v = v.max(0.0));
+                        z.iter_mut().for_each(|v| *v = relu(*v));
                         linear(z, select, select_bias, logits);
                     },
                 );

@@ -1,8 +1,8 @@
 //! Batch norm folded into a scale and a shift per channel.
 
 use super::Parameters;
-use crate::Result;
 use crate::graph::BatchNorm;
+use crate::{Error, Result};
 
 /// Bias and batch norm behind a convolution or fully connected layer; both may be absent.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,9 @@ impl FoldedNorm {
     }
 
     /// Scale and shift per channel such that `scale · x + shift` is batch norm of `x + bias`.
+    ///
+    /// # Errors
+    /// `bad-weights` if a parameter is missing, or a variance is so negative or small that the scale is not finite.
     pub fn fold(&self, parameters: &Parameters) -> Result<(Vec<f32>, Vec<f32>)> {
         let mut scale = vec![1.0_f64; self.channels];
         let mut shift = vec![0.0_f64; self.channels];
@@ -39,7 +42,14 @@ impl FoldedNorm {
                 shift[c] = f64::from(bias[c]) + scale[c] * (shift[c] - f64::from(mean[c]));
             }
         }
-        let round = |v: Vec<f64>| v.into_iter().map(|x| x as f32).collect();
-        Ok((round(scale), round(shift)))
+        let round = |v: Vec<f64>| v.into_iter().map(|x| x as f32).collect::<Vec<_>>();
+        let (scale, shift) = (round(scale), round(shift));
+        if let (Some(c), Some(bn)) = (scale.iter().zip(&shift).position(|(a, b)| !(a + b).is_finite()), &self.norm) {
+            return Err(Error::bad_weights(format!(
+                "{}: channel {c} scales by {} and shifts by {}; its running_var must not be negative",
+                bn.prefix, scale[c], shift[c]
+            )));
+        }
+        Ok((scale, shift))
     }
 }

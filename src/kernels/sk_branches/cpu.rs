@@ -2,7 +2,7 @@
 
 use super::{PART_STRIPS, STRIP, SkBranches};
 use crate::cpu::CpuContext;
-use crate::cpu::simd::mul_add;
+use crate::cpu::simd::{mul_add, relu};
 use crate::graph::Conv2d;
 use crate::plan::{LANES, View};
 use pulp::{Arch, Simd, WithSimd};
@@ -124,7 +124,7 @@ impl<const STRIDE: usize, const ROWS: usize> WithSimd for Specialised<'_, STRIDE
                         for (j, pixel) in pixels.iter().enumerate().take(width - column) {
                             let out = &mut u[start + j * view.stride * LANES..][..LANES];
                             for ((out, total), value) in out.iter_mut().zip(&mut total).zip(pixel) {
-                                *out = value.max(0.0);
+                                *out = relu(*value);
                                 *total += *out;
                             }
                         }
