@@ -1,5 +1,6 @@
 //! `sklens analyze`.
 
+use super::{print, print_json};
 use crate::analysis::Analysis;
 use crate::bundled;
 use crate::image::{WorkingImage, decode};
@@ -124,7 +125,7 @@ impl Analyze {
                     if self.json {
                         print_json(&Line { photo, analysis })?;
                     } else {
-                        print_text(photo, analysis);
+                        print_text(photo, analysis)?;
                     }
                 }
                 Ok(0)
@@ -140,22 +141,17 @@ impl Analyze {
     }
 }
 
-fn print_json(line: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_string(line).map_err(|e| Error::bad_option(format!("cannot write JSON: {e}")))?;
-    println!("{json}");
-    Ok(())
-}
-
-fn print_text(photo: &str, analysis: &Analysis) {
-    println!("{photo} at {}× ({:.1} ms)", analysis.scale, analysis.milliseconds);
+fn print_text(photo: &str, analysis: &Analysis) -> Result<()> {
+    print(format_args!("{photo} at {}× ({:.1} ms)", analysis.scale, analysis.milliseconds))?;
     for p in &analysis.top {
-        println!("  {:>5.1} %  {}", p.probability * 100.0, p.label);
+        print(format_args!("  {:>5.1} %  {}", p.probability * 100.0, p.label))?;
     }
     for unit in &analysis.units {
         if let Some(difference) = unit.mean_difference {
-            println!("  {:<8} {difference:+.4}", unit.name);
+            print(format_args!("  {:<8} {difference:+.4}", unit.name))?;
         }
     }
+    Ok(())
 }
 
 fn read_photo(path: &Path) -> Result<WorkingImage> {

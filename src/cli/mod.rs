@@ -3,7 +3,11 @@
 mod analyze;
 mod models;
 
+use crate::{Error, Result};
 use clap::{Parser, Subcommand};
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Exit status where some inputs failed.
@@ -41,4 +45,13 @@ pub fn run(cli: &Cli) -> ExitCode {
             ExitCode::from(USAGE)
         }
     }
+}
+
+/// Writes a line of results; fails where standard output does, for example into a closed pipe.
+fn print(line: impl Display) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").map_err(|e| Error::bad_option(format!("cannot write the results: {e}")))
+}
+
+fn print_json(value: &impl Serialize) -> Result<()> {
+    print(serde_json::to_string(value).map_err(|e| Error::bad_option(format!("cannot write JSON: {e}")))?)
 }

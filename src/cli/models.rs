@@ -1,7 +1,8 @@
 //! `sklens models`.
 
+use super::{print, print_json};
+use crate::Result;
 use crate::session::models;
-use crate::{Error, Result};
 use clap::Args;
 
 /// Lists the presets.
@@ -14,18 +15,22 @@ pub struct Models {
 
 impl Models {
     /// Prints the list; the number of failures is always 0.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
     pub fn run(&self) -> Result<usize> {
         let models = models()?;
         if self.json {
-            let json =
-                serde_json::to_string(&models).map_err(|e| Error::bad_option(format!("cannot write JSON: {e}")))?;
-            println!("{json}");
+            print_json(&models)?;
             return Ok(0);
         }
-        println!("{:<24} {:>12} {:>15} {:>10} {:>6}", "model", "parameters", "multiply-adds", "input", "units");
+        print(format_args!(
+            "{:<24} {:>12} {:>15} {:>10} {:>6}",
+            "model", "parameters", "multiply-adds", "input", "units"
+        ))?;
         for m in models {
             let input = format!("{}×{}", m.input_size[0], m.input_size[1]);
-            println!("{:<24} {:>12} {:>15} {:>10} {:>6}", m.name, m.params, m.macs, input, m.units.len());
+            print(format_args!("{:<24} {:>12} {:>15} {:>10} {:>6}", m.name, m.params, m.macs, input, m.units.len()))?;
         }
         Ok(0)
     }

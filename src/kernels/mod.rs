@@ -165,7 +165,7 @@ pub enum InputLayout {
 pub trait Kernel: Debug + Send + Sync {
     /// Name of the family, which is the file's name.
     fn family(&self) -> &'static str;
-    /// Tensors read, each once.
+    /// Tensors read; one that is read in two roles may stand here twice.
     fn inputs(&self) -> Vec<TensorId>;
     /// Tensors written, each once.
     fn outputs(&self) -> Vec<TensorId>;

@@ -37,13 +37,7 @@ impl Kernel for Select {
         "select"
     }
     fn inputs(&self) -> Vec<TensorId> {
-        let mut inputs = vec![self.attention];
-        for &u in &self.branches {
-            if !inputs.contains(&u) {
-                inputs.push(u);
-            }
-        }
-        inputs
+        std::iter::once(self.attention).chain(self.branches.iter().copied()).collect()
     }
     fn outputs(&self) -> Vec<TensorId> {
         vec![self.output]
