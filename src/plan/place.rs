@@ -119,6 +119,12 @@ impl Placer {
         self.sources[&id].iter().map(|(t, _)| *t).collect()
     }
 
+    /// Whether no two channels of a virtual tensor are one computed channel; kernels have one weight for each lane.
+    fn is_injective(&self, id: TensorId) -> bool {
+        let channels = &self.sources[&id];
+        channels.iter().collect::<BTreeSet<_>>().len() == channels.len()
+    }
+
     /// A step and an input of it that it cannot read where the tensor would lie.
     fn find_unreadable(&self) -> Option<(usize, TensorId)> {
         let layouts = Layouts::of(self);
@@ -128,7 +134,9 @@ impl Placer {
             for input in step.inputs() {
                 let sources = if self.is_virtual(input) { self.source_tensors(input) } else { BTreeSet::from([input]) };
                 let readable = !self.is_virtual(input)
-                    || (layouts.takes_views(step.as_ref(), input) && sources.iter().all(|t| layouts.bundleable[t.0]));
+                    || (layouts.takes_views(step.as_ref(), input)
+                        && self.is_injective(input)
+                        && sources.iter().all(|t| layouts.bundleable[t.0]));
                 // A step must not read and write one storage.
                 let own = sources.first().and_then(|&t| bundle_of(t));
                 let clash = own.is_some() && step.outputs().iter().any(|&y| bundle_of(y) == own);
