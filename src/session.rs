@@ -231,19 +231,31 @@ impl Session {
     /// Opens preset `model` with the weights of `source`.
     ///
     /// # Errors
-    /// `unknown-model`, `bad-weights`, or `device-lost` if a GPU was asked for and none works.
+    /// `unknown-model`, and those of [`Session::open_network`].
     pub async fn open(
         model: &str,
         source: Source,
         choice: BackendChoice,
+        progress: impl FnMut(Progress),
+    ) -> Result<Self> {
+        Self::open_network(preset(model)?, source, choice, progress).await
+    }
+
+    /// Opens `network` with the weights of `source`.
+    ///
+    /// # Errors
+    /// `bad-weights`, or `device-lost` if a GPU was asked for and none works.
+    pub async fn open_network(
+        network: Network,
+        source: Source,
+        choice: BackendChoice,
         mut progress: impl FnMut(Progress),
     ) -> Result<Self> {
-        let network = preset(model)?;
         let checkpoint = Checkpoint::open(source).await?;
         let preprocessing = preprocessing_of(&network, &checkpoint)?;
         let classes = checkpoint.shape("fc.weight").and_then(|s| s.first().copied()).unwrap_or(network.classes).max(1);
         let graph = network.graph(preprocessing.input_size, classes)?;
-        checkpoint.check(model, &graph.parameters())?;
+        checkpoint.check(&network.name, &graph.parameters())?;
         let labels = labels_of(&checkpoint, classes)?;
         let (backend, reason) = choose(choice).await?;
         let plan = Plan::new(&graph, &PlanOptions::batch(1))?;

@@ -1,10 +1,11 @@
 //! `sklens analyze`.
 
+use super::network::network;
 use super::{print, print_json};
 use crate::analysis::Analysis;
 use crate::bundled;
 use crate::image::{WorkingImage, decode};
-use crate::network::preset;
+use crate::network::Network;
 use crate::session::{BackendChoice, Session, View};
 use crate::weights::Source;
 use crate::{Error, ErrorCode, Result};
@@ -25,7 +26,7 @@ pub struct Analyze {
     /// Photos: JPEG, PNG or WebP.
     #[arg(required_unless_present = "tensor")]
     photos: Vec<PathBuf>,
-    /// Preset name; see `sklens models`.
+    /// Preset name, see `sklens models`; or a network described in a .toml or .json file.
     #[arg(long, default_value = bundled::DEFAULT_MODEL)]
     model: String,
     /// Weights, safetensors; not needed for bundled models.
@@ -90,8 +91,10 @@ impl Analyze {
             Some(BackendArg::Cpu) => BackendChoice::Cpu,
         };
         let view = View { scales: self.scales.clone(), center: self.center, size: self.size };
-        view.check(&preset(&self.model)?)?;
-        let mut session = block_on(Session::open(&self.model, self.source()?, choice, |_| ()))?;
+        let network = network(&self.model)?;
+        view.check(&network)?;
+        let source = self.source(&network)?;
+        let mut session = block_on(Session::open_network(network, source, choice, |_| ()))?;
         let info = session.info()?;
         eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
         if let Some(path) = &self.tensor {
@@ -106,12 +109,12 @@ impl Analyze {
         Ok(failures)
     }
 
-    fn source(&self) -> Result<Source> {
-        match (&self.weights, bundled::weights(&self.model)) {
+    fn source(&self, network: &Network) -> Result<Source> {
+        match (&self.weights, bundled::weights(&network.name)) {
             (Some(path), _) => Ok(Source::File(path.clone())),
             (None, Some(bytes)) => Ok(Source::Static(bytes)),
             (None, None) => {
-                let message = format!("{} is not bundled; give its weights with --weights FILE", self.model);
+                let message = format!("{} is not bundled; give its weights with --weights FILE", network.name);
                 Err(Error::new(ErrorCode::NoWeights, message))
             }
         }

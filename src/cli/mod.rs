@@ -2,6 +2,7 @@
 
 mod analyze;
 mod models;
+mod network;
 
 use crate::{Error, Result};
 use clap::{Parser, Subcommand};

@@ -1,6 +1,6 @@
 //! Parameters and multiply-adds, as PyTorch and the paper count them.
 
-use super::{Graph, Op, Parameter};
+use super::{Graph, Op, Parameter, TensorId};
 
 impl Graph {
     /// Every weight that the graph reads, in node order.
@@ -41,7 +41,7 @@ impl Graph {
 
     /// Number of learned parameters (batch norm's running statistics do not count).
     pub fn parameter_count(&self) -> u64 {
-        self.parameters().iter().filter(|p| p.learned).map(|p| p.shape.iter().product::<usize>() as u64).sum()
+        self.parameters().iter().filter(|p| p.learned).map(|p| p.shape.iter().map(|&n| n as u64).product::<u64>()).sum()
     }
 
     /// Multiply-adds of convolutions and fully connected layers for one picture, without Select.
@@ -49,11 +49,8 @@ impl Graph {
         self.nodes
             .iter()
             .map(|node| match &node.op {
-                Op::Conv2d(c) => {
-                    let positions: usize = self.tensor(node.output).shape.iter().product();
-                    (positions * (c.in_channels / c.groups) * c.kernel * c.kernel) as u64
-                }
-                Op::Linear(l) => (l.in_features * l.out_features) as u64,
+                Op::Conv2d(c) => self.elements(node.output) * (c.in_channels / c.groups * c.kernel * c.kernel) as u64,
+                Op::Linear(l) => l.in_features as u64 * l.out_features as u64,
                 _ => 0,
             })
             .sum()
@@ -61,8 +58,11 @@ impl Graph {
 
     /// Multiply-adds of Select for one picture, one for every element of every branch; the paper's GFLOPs include them.
     pub fn select_macs(&self) -> u64 {
-        let elements = |id| self.tensor(id).shape.iter().product::<usize>() as u64;
         let selects = self.nodes.iter().filter(|node| node.op == Op::Select);
-        selects.flat_map(|node| &node.inputs[1..]).map(|&branch| elements(branch)).sum()
+        selects.flat_map(|node| &node.inputs[1..]).map(|&branch| self.elements(branch)).sum()
+    }
+
+    fn elements(&self, id: TensorId) -> u64 {
+        self.tensor(id).shape.iter().map(|&n| n as u64).product()
     }
 }

@@ -1,11 +1,13 @@
 //! Architectures as descriptions of a few lines, and the presets.
 
 pub mod blocks;
+mod file;
 mod presets;
 mod published;
 pub mod resnet;
 pub mod shufflenet;
 
+pub use file::{BranchFile, NetworkFile, SkNetFile, SkShuffleNetFile};
 pub use presets::{ablations, preset, presets};
 pub use published::{Accuracy, Paper};
 

@@ -26,14 +26,15 @@ export function bundledModels(): string[] {
  * and there is none).
  */
 export async function open({ model, weights, backend = 'auto', onProgress }: OpenOptions): Promise<Session> {
-  const known = presets.map((preset) => preset.name);
-  if (!known.includes(model)) {
+  const preset = presets.find(({ name, aliases }) => name === model || aliases.includes(model));
+  if (preset === undefined) {
+    const known = presets.flatMap(({ name, aliases }) => [name, ...aliases]);
     throw new SklensError('unknown-model', `There is no model “${model}”. Known models: ${known.join(', ')}.`);
   }
   if (!['auto', 'gpu', 'cpu'].includes(backend)) {
     throw new SklensError('bad-option', `There is no backend “${backend}”. Use auto, gpu or cpu.`);
   }
-  const source = weights ?? bundled[model];
+  const source = weights ?? bundled[preset.name];
   if (source === undefined) {
     throw new SklensError(
       'no-weights',
@@ -42,7 +43,7 @@ export async function open({ model, weights, backend = 'auto', onProgress }: Ope
   }
   const request: OpenRequest = {
     type: 'open',
-    model,
+    model: preset.name,
     weights: source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href,
     backend,
   };

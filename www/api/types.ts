@@ -21,14 +21,39 @@ export interface UnitInfo {
   branches: BranchInfo[];
 }
 
-/** A preset. `params` and `macs` are for 1000 classes at `inputSize`. */
+/** What the paper reports of a network; null where it does not. */
+export interface Paper {
+  /** Top-1 error in percent: ImageNet at 224 px, or CIFAR-10. */
+  top1Error: number | null;
+  /** Parameters in millions. */
+  params: number | null;
+  /** Multiply-adds in thousand millions, Select included. */
+  gflops: number | null;
+}
+
+/** ImageNet accuracy of published weights in percent, as their publisher states it. */
+export interface Accuracy {
+  weights: string;
+  top1: number;
+  top5: number;
+}
+
+/** A preset. `params` and `macs` are for its `classes` at `inputSize`. */
 export interface ModelInfo {
   name: string;
+  /** Other names of the same network, which open it as well. */
+  aliases: string[];
   params: number;
   /** Multiply-adds of every convolution and linear layer, the attention's included, Select excluded. */
   macs: number;
+  /** Multiply-adds of Select, which the paper counts as well. */
+  selectMacs: number;
   /** Height, width. */
   inputSize: [number, number];
+  /** Number of classes of its data set. */
+  classes: number;
+  paper: Paper | null;
+  accuracy: Accuracy | null;
   /** Empty for networks without SK units. */
   units: UnitInfo[];
 }

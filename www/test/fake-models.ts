@@ -13,14 +13,30 @@ const unit = (stage: number, index: number, channels: number) => ({
 export const models: ModelInfo[] = [
   {
     name: 'sk_shufflenet_v2_x1_0',
+    aliases: [],
     params: 2503044,
     macs: 148791672,
+    selectMacs: 818496,
     inputSize: [112, 112],
+    classes: 1000,
+    paper: { top1Error: 28.36, params: 2.63, gflops: 0.14566 },
+    accuracy: null,
     units: [58, 116, 232].flatMap((channels, stage) =>
       Array.from({ length: [4, 8, 4][stage] ?? 0 }, (_, index) => unit(stage + 2, index + 1, channels)),
     ),
   },
-  { name: 'sknet50', params: 27479784, macs: 4462710784, inputSize: [224, 224], units: [unit(2, 1, 128)] },
+  {
+    name: 'sknet50',
+    aliases: ['skresnext50_32x4d'],
+    params: 27479784,
+    macs: 4462710784,
+    selectMacs: 5519360,
+    inputSize: [224, 224],
+    classes: 1000,
+    paper: { top1Error: 20.79, params: 27.5, gflops: 4.47 },
+    accuracy: null,
+    units: [unit(2, 1, 128)],
+  },
 ];
 
 export const bundled = { sk_shufflenet_v2_x1_0: new URL('data:application/octet-stream,weights') };
