@@ -217,7 +217,7 @@ fn sk_case(rng: &mut Rng, b: GraphBuilder, hidden: &[&str], tail: bool) -> Case 
 
 /// Units whose branches differ in kernel and groups, read parts of the input, widen it, or are summed without attention.
 fn mixed_unit(rng: &mut Rng) -> Case {
-    let branches = rng.usize(1..=3);
+    let branches = rng.usize(1..=4);
     let common = rng.usize(1..=4);
     let shape = [branches * common * rng.usize(1..=4), rng.usize(7..=15), rng.usize(7..=15)];
     let channels = common * rng.usize(1..=9);
