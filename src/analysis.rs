@@ -2,6 +2,7 @@
 
 use crate::graph::{Branch, SkUnit};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A class with its probability.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,12 +23,21 @@ pub struct UnitAttention {
     pub name: String,
     /// Module path.
     pub path: String,
-    /// Attention, branch-major `[M·C]`; sums to 1 over branches.
+    /// The attention that Select used, branch-major `[M·C]`; sums to 1 over branches unless it was overridden.
     pub attention: Vec<f32>,
     /// Mean over channels of the largest minus the smallest kernel's attention (paper, section 4.4); none for M = 1.
     pub mean_difference: Option<f32>,
     /// Mean over channels of Σ aₘ·sizeₘ, in input pixels of the unit.
     pub expected_kernel: f32,
+}
+
+/// The values of one tensor of the graph.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TensorValues {
+    /// `[C, H, W]`.
+    pub shape: [usize; 3],
+    /// `C·H·W` values, row-major.
+    pub data: Vec<f32>,
 }
 
 /// The result for one picture at one zoom.
@@ -41,6 +51,9 @@ pub struct Analysis {
     pub logits: Vec<f32>,
     /// One per SK unit, in order of depth; empty for networks without.
     pub units: Vec<UnitAttention>,
+    /// The tensors that were asked for, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tensors: BTreeMap<String, TensorValues>,
     /// Duration of the call that made it.
     pub milliseconds: f64,
 }
@@ -65,11 +78,7 @@ pub fn unit_attention(unit: &SkUnit, attention: Vec<f32>) -> UnitAttention {
     let sizes: Vec<usize> = unit.branches.iter().map(Branch::size).collect();
     let mean =
         |m: usize| attention[m * channels..][..channels].iter().map(|&a| f64::from(a)).sum::<f64>() / channels as f64;
-    let extreme = |largest: bool| {
-        let key = |m: &usize| if largest { sizes[*m] as isize } else { -(sizes[*m] as isize) };
-        (0..sizes.len()).max_by_key(key).unwrap_or(0)
-    };
-    let mean_difference = (sizes.len() > 1).then(|| (mean(extreme(true)) - mean(extreme(false))) as f32);
+    let mean_difference = (sizes.len() > 1).then(|| (mean(unit.largest()) - mean(unit.smallest())) as f32);
     let expected_kernel = sizes.iter().enumerate().map(|(m, &size)| mean(m) * size as f64).sum::<f64>() as f32;
     UnitAttention { name: unit.name.clone(), path: unit.path.clone(), attention, mean_difference, expected_kernel }
 }

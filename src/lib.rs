@@ -15,6 +15,7 @@ pub mod graph;
 pub mod image;
 pub mod kernels;
 pub mod network;
+pub mod overrides;
 pub mod plan;
 pub mod session;
 #[cfg(target_arch = "wasm32")]

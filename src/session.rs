@@ -1,21 +1,24 @@
 //! An open network: weights on a backend, plans made as they are needed.
 
-use crate::analysis::{self, Analysis};
+use crate::analysis::{self, Analysis, TensorValues};
 use crate::backend::{Backend, Constants, Runner, Values};
 use crate::gpu::GpuDevice;
 use crate::graph::{Branch, Graph};
 use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size};
 use crate::network::{Accuracy, Network, Paper, preset};
-use crate::plan::{LANES, Plan, PlanOptions};
+use crate::overrides::{RunOptions, empty_storage};
+use crate::plan::{LANES, Packing, Plan, PlanOptions};
 use crate::weights::{Checkpoint, Source};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use web_time::Instant;
 
 /// Plans kept ready; the least recently used goes first.
 const KEPT_PLANS: usize = 4;
+/// Sets of packed weights kept besides that of plain runs, for plans that retain tensors which fusions hide.
+const KEPT_CONSTANTS: usize = 1;
 const TOP: usize = 5;
 
 /// Which backend to use.
@@ -180,11 +183,14 @@ pub struct View {
     pub center: [f64; 2],
     /// Input `[height, width]`; the model's default if absent.
     pub size: Option<[usize; 2]>,
+    /// Overrides of attention, and tensors to return.
+    #[serde(flatten)]
+    pub run: RunOptions,
 }
 
 impl Default for View {
     fn default() -> Self {
-        Self { scales: vec![1.0], center: [0.5, 0.5], size: None }
+        Self { scales: vec![1.0], center: [0.5, 0.5], size: None, run: RunOptions::default() }
     }
 }
 
@@ -199,8 +205,17 @@ impl View {
         }
         self.scales.iter().try_for_each(|&scale| check_scale(scale))?;
         check_center(self.center)?;
-        self.size.map_or(Ok(()), |size| check_size(size, network.sides()))
+        self.size.map_or(Ok(()), |size| check_size(size, network.sides()))?;
+        check_run(&self.run, network)
     }
+}
+
+/// Refuses what does not fit `network`; neither units nor names of tensors depend on size or classes.
+fn check_run(run: &RunOptions, network: &Network) -> Result<()> {
+    if *run == RunOptions::default() {
+        return Ok(());
+    }
+    run.check(&network.graph(network.preprocessing.input_size, network.classes)?)
 }
 
 /// What a prepared plan is for.
@@ -208,6 +223,16 @@ impl View {
 struct RunnerKey {
     size: [usize; 2],
     options: PlanOptions,
+}
+
+/// A plan made ready, with what it runs.
+#[derive(Debug)]
+struct Prepared {
+    key: RunnerKey,
+    graph: Graph,
+    runner: Runner,
+    /// Whether the storage of overrides holds any.
+    overridden: bool,
 }
 
 /// An open network.
@@ -220,10 +245,11 @@ pub struct Session {
     checkpoint: Checkpoint,
     backend: Backend,
     reason: String,
-    /// Packed weights; they do not depend on size or batch.
-    constants: Rc<Constants>,
-    runners: VecDeque<(RunnerKey, Graph, Runner)>,
-    max_batches: HashMap<[usize; 2], usize>,
+    /// Packed weights, those of plain runs first.
+    constants: Vec<(Packing, Rc<Constants>)>,
+    runners: VecDeque<Prepared>,
+    /// By size and retained tensors.
+    max_batches: HashMap<([usize; 2], Vec<String>), usize>,
     dispatches: usize,
 }
 
@@ -268,7 +294,7 @@ impl Session {
             checkpoint,
             backend,
             reason,
-            constants: Rc::new(constants),
+            constants: vec![(plan.packing(), Rc::new(constants))],
             runners: VecDeque::new(),
             max_batches: HashMap::new(),
             dispatches: 0,
@@ -311,7 +337,7 @@ impl Session {
         let size = view.size.unwrap_or(self.preprocessing.input_size);
         let preprocessing = self.preprocessing.clone();
         let fill = |n: usize, out: &mut [f32]| preprocessing.to_input(photo, size, view.scales[n], view.center, out);
-        let mut results = self.run(size, view.scales.len(), fill).await?;
+        let mut results = self.run(size, view.scales.len(), &view.run, fill).await?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
         for (result, &scale) in results.iter_mut().zip(&view.scales) {
             result.scale = scale;
@@ -320,13 +346,27 @@ impl Session {
         Ok(results)
     }
 
+    /// [`Session::analyze_tensor_with`] without options.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn analyze_tensor(&mut self, data: &[f32], shape: [usize; 4]) -> Result<Vec<Analysis>> {
+        self.analyze_tensor_with(data, shape, &RunOptions::default()).await
+    }
+
     /// Runs a ready input `[N, 3, H, W]`; one result per item, with scale 1.
     ///
     /// # Errors
-    /// `bad-option` if the shape does not fit the data or the network or a value is not finite, `device-lost` if the GPU
-    /// went away.
-    pub async fn analyze_tensor(&mut self, data: &[f32], shape: [usize; 4]) -> Result<Vec<Analysis>> {
+    /// `bad-option` if the shape does not fit the data or the network, a value is not finite or the options do not fit
+    /// the network; `device-lost` if the GPU went away.
+    pub async fn analyze_tensor_with(
+        &mut self,
+        data: &[f32],
+        shape: [usize; 4],
+        run: &RunOptions,
+    ) -> Result<Vec<Analysis>> {
         let start = Instant::now();
+        check_run(run, &self.network)?;
         let [batch, channels, height, width] = shape;
         let size = [height, width];
         check_size(size, self.network.sides())?;
@@ -348,7 +388,7 @@ impl Session {
             }
             Ok(())
         };
-        let mut results = self.run(size, batch, fill).await?;
+        let mut results = self.run(size, batch, run, fill).await?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
         results.iter_mut().for_each(|r| r.milliseconds = milliseconds);
         Ok(results)
@@ -360,9 +400,14 @@ impl Session {
         &mut self,
         size: [usize; 2],
         batch: usize,
+        run: &RunOptions,
         fill: impl Fn(usize, &mut [f32]) -> Result<()>,
     ) -> Result<Vec<Analysis>> {
-        let most = self.max_batch(size)?.min(batch);
+        let retain = match run.tensors.is_empty() {
+            true => Vec::new(),
+            false => run.retain(&self.network.graph(size, self.classes)?),
+        };
+        let most = self.max_batch(size, &retain)?.min(batch);
         let item = size[0] * size[1] * LANES;
         let mut input = vec![0.0; most * item];
         let mut results = Vec::new();
@@ -372,35 +417,35 @@ impl Session {
             for (n, out) in input.chunks_exact_mut(item).enumerate() {
                 fill(start + n, out)?;
             }
-            results.extend(self.run_batch(input, size, count).await?);
+            let options = PlanOptions { retain: retain.clone(), ..PlanOptions::batch(count) };
+            results.extend(self.run_batch(input, RunnerKey { size, options }, run).await?);
         }
         Ok(results)
     }
 
-    /// The largest batch of inputs of `size`.
-    fn max_batch(&mut self, size: [usize; 2]) -> Result<usize> {
-        if let Some(&batch) = self.max_batches.get(&size) {
+    /// The largest batch of inputs of `size` for plans that retain `retain`.
+    fn max_batch(&mut self, size: [usize; 2], retain: &[String]) -> Result<usize> {
+        let key = (size, retain.to_vec());
+        if let Some(&batch) = self.max_batches.get(&key) {
             return Ok(batch);
         }
-        let plan = Plan::new(&self.network.graph(size, self.classes)?, &PlanOptions::batch(1))?;
-        let batch = self.backend.max_batch(&plan)?;
-        self.max_batches.insert(size, batch);
+        let options = PlanOptions { retain: retain.to_vec(), ..PlanOptions::batch(1) };
+        let batch = self.backend.max_batch(&Plan::new(&self.network.graph(size, self.classes)?, &options)?)?;
+        self.max_batches.insert(key, batch);
         Ok(batch)
     }
 
-    async fn run_batch(&mut self, input: &[f32], size: [usize; 2], batch: usize) -> Result<Vec<Analysis>> {
-        self.prepare(RunnerKey { size, options: PlanOptions::batch(batch) }).await?;
-        let (_, graph, runner) = &mut self.runners[0];
-        runner.write(graph.input, input);
-        let values = runner.run().await?;
+    async fn run_batch(&mut self, input: &[f32], key: RunnerKey, run: &RunOptions) -> Result<Vec<Analysis>> {
+        self.prepare(key).await?;
+        let values = self.runners[0].run(input, run).await?;
+        let Prepared { graph, runner, .. } = &self.runners[0];
         self.dispatches = runner.dispatches();
-        let (graph, plan) = (&self.runners[0].1, &self.runners[0].2.plan);
-        self.read(graph, plan, &values)
+        self.read(graph, &runner.plan, &values, &run.tensors)
     }
 
     /// Moves the runner for `key` to the front, making it if needed.
     async fn prepare(&mut self, key: RunnerKey) -> Result<()> {
-        if let Some(at) = self.runners.iter().position(|(k, ..)| *k == key) {
+        if let Some(at) = self.runners.iter().position(|p| p.key == key) {
             let found = self.runners.remove(at);
             self.runners.extend(found);
             self.runners.rotate_right(1);
@@ -409,12 +454,25 @@ impl Session {
         let graph = self.network.graph(key.size, self.classes)?;
         let plan = Plan::new(&graph, &key.options)?;
         self.runners.truncate(KEPT_PLANS - 1);
-        let runner = Runner::new(&self.backend, plan, self.constants.clone()).await?;
-        self.runners.push_front((key, graph, runner));
+        let constants = self.constants_of(&plan).await?;
+        let runner = Runner::new(&self.backend, plan, constants).await?;
+        self.runners.push_front(Prepared { key, graph, runner, overridden: false });
         Ok(())
     }
 
-    fn read(&self, graph: &Graph, plan: &Plan, values: &Values) -> Result<Vec<Analysis>> {
+    /// The packed weights of `plan`, read again from the file if no plan like it ran lately.
+    async fn constants_of(&mut self, plan: &Plan) -> Result<Rc<Constants>> {
+        let packing = plan.packing();
+        if let Some((_, constants)) = self.constants.iter().find(|(p, _)| *p == packing) {
+            return Ok(constants.clone());
+        }
+        self.constants.truncate(KEPT_CONSTANTS);
+        let constants = Rc::new(load(&self.backend, plan, &self.checkpoint, &mut |_| ()).await?);
+        self.constants.push((packing, constants.clone()));
+        Ok(constants)
+    }
+
+    fn read(&self, graph: &Graph, plan: &Plan, values: &Values, tensors: &[String]) -> Result<Vec<Analysis>> {
         let logits = values.tensor(plan, graph.output)?;
         if let Some(bad) = logits.iter().find(|v| !v.is_finite()) {
             return Err(Error::bad_weights(format!(
@@ -431,10 +489,47 @@ impl Session {
                 let size = all.len() / plan.batch;
                 analysis::unit_attention(unit, all[n * size..(n + 1) * size].to_vec())
             });
-            let top = analysis::top(logits, TOP, label);
-            Analysis { scale: 1.0, top, logits: logits.to_vec(), units: units.collect(), milliseconds: 0.0 }
+            let (top, tensors) = (analysis::top(logits, TOP, label), BTreeMap::new());
+            Analysis { scale: 1.0, top, logits: logits.to_vec(), units: units.collect(), tensors, milliseconds: 0.0 }
         };
-        Ok(logits.chunks(self.classes).enumerate().map(result).collect())
+        let mut results: Vec<_> = logits.chunks(self.classes).enumerate().map(result).collect();
+        for (name, id) in tensors.iter().filter_map(|name| Some((name, graph.find(name)?))) {
+            let (shape, all) = (graph.tensor(id).shape, values.tensor(plan, id)?);
+            for (result, data) in results.iter_mut().zip(all.chunks(shape.iter().product())) {
+                result.tensors.insert(name.clone(), TensorValues { shape, data: data.to_vec() });
+            }
+        }
+        Ok(results)
+    }
+}
+
+impl Prepared {
+    /// Runs the plan with the overrides of `options`, where they need it after a run without.
+    async fn run(&mut self, input: &[f32], options: &RunOptions) -> Result<Values> {
+        let Self { graph, runner, overridden, .. } = self;
+        let mut plain = Vec::new();
+        if options.needs_plain() {
+            Self::clear(runner, overridden);
+            runner.write(graph.input, input);
+            let values = runner.run().await?;
+            for unit in &graph.units {
+                plain.push(values.tensor(&runner.plan, unit.softmax)?);
+            }
+        }
+        if options.overrides.is_empty() {
+            Self::clear(runner, overridden);
+        } else if let Some(&first) = runner.plan.overrides.first() {
+            *overridden = true;
+            runner.write(first, &options.storage(graph, &runner.plan, &plain)?);
+        }
+        runner.write(graph.input, input);
+        runner.run().await
+    }
+
+    fn clear(runner: &mut Runner, overridden: &mut bool) {
+        if let (true, Some(&first)) = (std::mem::take(overridden), runner.plan.overrides.first()) {
+            runner.write(first, &empty_storage(&runner.plan));
+        }
     }
 }
 

@@ -1,18 +1,19 @@
 //! Whole networks on both backends against PyTorch, timm and torchvision.
 
+#[path = "common/checkpoint.rs"]
+mod checkpoint;
 #[path = "common/golden.rs"]
 mod golden;
 
+use checkpoint::generated_checkpoint;
 use golden::{Golden, integers};
 use pollster::block_on;
-use safetensors::tensor::{Dtype, TensorView};
 use sklens::bundled;
 use sklens::image::ChannelOrder;
 use sklens::network::{ablations, preset, presets};
 use sklens::session::{BackendChoice, Session};
 use sklens::weights::Source;
 use sklens::weights::generated::fill;
-use std::collections::HashMap;
 
 /// Allowed for logits (relative to the largest) and attention (absolute).
 const TOLERANCE: f32 = 1e-4;
@@ -21,21 +22,9 @@ const MAX_GOLDENS: u64 = 4_500_000;
 
 type Edit = fn(&str) -> String;
 
-/// A safetensors file of generated weights; the tensor called `name` gets the values of `edit(name)`.
+/// Generated weights of a preset, renamed by `edit`.
 fn generated_weights(network: &str, classes: usize, edit: Edit) -> Source {
-    let graph = preset(network).unwrap().graph([64, 64], classes).unwrap();
-    let tensors: HashMap<String, (Vec<usize>, Vec<u8>)> = graph
-        .parameters()
-        .into_iter()
-        .map(|p| {
-            let bytes = fill(&edit(&p.name), &p.shape).into_iter().flat_map(f32::to_le_bytes).collect();
-            (p.name, (p.shape, bytes))
-        })
-        .collect();
-    let views = tensors
-        .iter()
-        .map(|(name, (shape, bytes))| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("view")));
-    Source::Bytes(safetensors::serialize(views, None).expect("serialise").into())
+    generated_checkpoint(&preset(network).unwrap().graph([64, 64], classes).unwrap(), edit)
 }
 
 /// Largest deviation of logits (relative) and of any unit's attention.

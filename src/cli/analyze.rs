@@ -6,6 +6,7 @@ use crate::analysis::Analysis;
 use crate::bundled;
 use crate::image::{WorkingImage, decode};
 use crate::network::Network;
+use crate::overrides::{Override, RunOptions};
 use crate::session::{BackendChoice, Session, View};
 use crate::weights::Source;
 use crate::{Error, ErrorCode, Result};
@@ -47,6 +48,13 @@ pub struct Analyze {
     /// One JSON object per photo and zoom, each on a line.
     #[arg(long)]
     json: bool,
+    /// Replaces attention: FORM is smallest, largest, uniform, swap, branch:M, a share from 0 to 1 for the largest branch,
+    /// values:A,A,… (branch by branch, nan leaves alone) or off:CHANNEL,…; UNIT is SK_3_4 or * for all. Repeatable.
+    #[arg(long = "override", value_name = "UNIT=FORM", value_parser = parse_override)]
+    overrides: Vec<(String, Override)>,
+    /// Names of tensors to return in the JSON, for example layer1.0.conv2.paths.1.act.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "json")]
+    tensors: Vec<String>,
     /// A ready input `x` [N, 3, H, W] in a safetensors file, in place of photos.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["photos", "scales", "center", "size"])]
     tensor: Option<PathBuf>,
@@ -64,6 +72,11 @@ fn parse_size(text: &str) -> Result<[usize; 2], String> {
         Some([height, width]) => Ok([*height, *width]),
         _ => Err(format!("{text:?} is not a side or HEIGHTxWIDTH")),
     }
+}
+
+fn parse_override(text: &str) -> Result<(String, Override), String> {
+    let (unit, form) = text.split_once('=').ok_or_else(|| format!("{text:?} is not UNIT=FORM"))?;
+    Ok((unit.into(), form.parse().map_err(|e: Error| e.message)?))
 }
 
 #[derive(Serialize)]
@@ -90,7 +103,11 @@ impl Analyze {
             Some(BackendArg::Gpu) => BackendChoice::Gpu,
             Some(BackendArg::Cpu) => BackendChoice::Cpu,
         };
-        let view = View { scales: self.scales.clone(), center: self.center, size: self.size };
+        let mut run = RunOptions { tensors: self.tensors.clone(), ..RunOptions::default() };
+        for (unit, form) in &self.overrides {
+            run.overrides.entry(unit.clone()).or_default().push(form.clone());
+        }
+        let view = View { scales: self.scales.clone(), center: self.center, size: self.size, run };
         let network = network(&self.model)?;
         view.check(&network)?;
         let source = self.source(&network)?;
@@ -98,7 +115,8 @@ impl Analyze {
         let info = session.info()?;
         eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
         if let Some(path) = &self.tensor {
-            let results = read_tensor(path).and_then(|(data, shape)| block_on(session.analyze_tensor(&data, shape)));
+            let results = read_tensor(path)
+                .and_then(|(data, shape)| block_on(session.analyze_tensor_with(&data, shape, &view.run)));
             return self.report(&path.display().to_string(), results);
         }
         let mut failures = 0;

@@ -27,7 +27,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Attention and predictions for photos.
-    Analyze(analyze::Analyze),
+    Analyze(Box<analyze::Analyze>),
     /// The networks with parameters, multiply-adds and SK units.
     Models(models::Models),
 }

@@ -230,6 +230,17 @@ pub struct SkUnit {
     pub output: TensorId,
 }
 
+impl SkUnit {
+    /// Index of the branch with the smallest effective kernel, the first of several.
+    pub fn smallest(&self) -> usize {
+        (0..self.branches.len()).min_by_key(|&m| self.branches[m].size()).unwrap_or(0)
+    }
+    /// Index of the branch with the largest effective kernel, the last of several.
+    pub fn largest(&self) -> usize {
+        (0..self.branches.len()).max_by_key(|&m| self.branches[m].size()).unwrap_or(0)
+    }
+}
+
 /// A weight that the graph reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {

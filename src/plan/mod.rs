@@ -50,6 +50,13 @@ pub struct Plan {
     buffers: Vec<usize>,
 }
 
+/// Kernel, weights and layouts of each step: plans with equal packing share their constants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packing(Vec<(&'static str, Vec<String>, Vec<Layout>)>);
+
+/// Slots and lanes of a tensor's view.
+type Layout = (TensorId, Vec<u32>, Vec<u32>);
+
 impl Plan {
     /// Plans `graph`.
     ///
@@ -78,6 +85,19 @@ impl Plan {
             read_back: placed.read_back,
             buffers,
         })
+    }
+
+    /// What the packed constants of the steps depend on; it does not change with size and batch.
+    pub fn packing(&self) -> Packing {
+        let layout = |id: TensorId| {
+            let view = self.views.of(id);
+            (id, view.slots.clone(), view.lanes.clone())
+        };
+        let step = |step: &dyn Kernel| {
+            let tensors = step.inputs().into_iter().chain(step.outputs()).map(layout).collect();
+            (step.family(), step.parameters(), tensors)
+        };
+        Packing(self.steps.iter().map(|s| step(s.as_ref())).collect())
     }
 
     /// The buffer that holds a storage.

@@ -1,6 +1,7 @@
 //! What the worker calls: the wasm module's exports. The public JavaScript API is `www/api/`.
 
 use crate::image::{Photo as Pixels, WorkingImage, decode, sniff};
+use crate::overrides::{Overrides, RunOptions};
 use crate::session::{BackendChoice, Session, View};
 use crate::weights::Source;
 use crate::{Error, ErrorCode};
@@ -81,19 +82,21 @@ impl Photo {
     }
 }
 
-/// `{ scales, center, size }`; `size` may be one side.
+/// `{ scales, center, size, override, tensors }`; `size` may be one side.
 #[derive(Deserialize)]
 #[serde(default)]
 struct Options {
     scales: Vec<f64>,
     center: [f64; 2],
     size: Option<Size>,
+    r#override: Overrides,
+    tensors: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let View { scales, center, .. } = View::default();
-        Self { scales, center, size: None }
+        let View { scales, center, run: RunOptions { overrides, tensors }, .. } = View::default();
+        Self { scales, center, size: None, r#override: overrides, tensors }
     }
 }
 
@@ -153,21 +156,23 @@ impl Engine {
             Size::Square(side) => [side, side],
             Size::Sides(sides) => sides,
         });
-        let view = View { scales: options.scales, center: options.center, size };
+        let run = RunOptions { overrides: options.r#override, tensors: options.tensors };
+        let view = View { scales: options.scales, center: options.center, size, run };
         let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
         results_to_js(&session.analyze(&photo.0, &view).await?)
     }
 
-    /// A ready input `[n, 3, h, w]`: `Result[]`.
+    /// A ready input `[n, 3, h, w]` with `{ override, tensors }`: `Result[]`.
     ///
     /// # Errors
     /// `bad-option`, `device-lost`.
     #[wasm_bindgen(js_name = analyzeTensor)]
     #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
-    pub async fn analyze_tensor(&self, data: &[f32], shape: Vec<usize>) -> Result<JsValue, JsValue> {
+    pub async fn analyze_tensor(&self, data: &[f32], shape: Vec<usize>, options: JsValue) -> Result<JsValue, JsValue> {
+        let run: RunOptions = if options.is_undefined() { RunOptions::default() } else { from_js(options)? };
         let shape = shape.try_into().map_err(|_| Error::bad_option("shape must be [n, 3, h, w]"))?;
         let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
-        results_to_js(&session.analyze_tensor(data, shape).await?)
+        results_to_js(&session.analyze_tensor_with(data, shape, &run).await?)
     }
 }
 
@@ -194,6 +199,14 @@ fn results_to_js(results: &[crate::analysis::Analysis]) -> Result<JsValue, JsVal
             units.push(&entry);
         }
         set(&object, "units", &units);
+        let tensors = Object::new();
+        for (name, tensor) in &result.tensors {
+            let entry = Object::new();
+            set(&entry, "shape", &to_js(&tensor.shape)?);
+            set(&entry, "data", &Float32Array::from(tensor.data.as_slice()));
+            set(&tensors, name, &entry);
+        }
+        set(&object, "tensors", &tensors);
         all.push(&object);
     }
     Ok(all.into())

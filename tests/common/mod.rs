@@ -1,8 +1,10 @@
 //! What the conformance tests share: cases, running them on a backend, comparing with the reference.
 
 pub mod cases;
+pub mod compare;
 pub mod interpreter;
 
+use compare::compare;
 use interpreter::{Tensors, interpret};
 use sklens::backend::{Backend, Constants, Runner};
 use sklens::graph::{Graph, TensorId};
@@ -87,19 +89,4 @@ pub async fn check(backend: &Backend, case: &Case) {
         let found = values.tensor(&runner.plan, id).expect("read back");
         compare(&format!("{name} on {}: {}", backend.name(), graph.tensor(id).name), &found, &expected[&id]);
     }
-}
-
-/// Compares to `1e-4` of the largest magnitude.
-pub fn compare(name: &str, found: &[f32], expected: &[f64]) {
-    assert_eq!(found.len(), expected.len(), "{name}: length");
-    let scale = expected.iter().fold(1e-3_f64, |m, v| m.max(v.abs()));
-    let worst =
-        found.iter().zip(expected).map(|(&a, &b)| if a.is_finite() { (f64::from(a) - b).abs() } else { f64::INFINITY });
-    let (at, worst) = worst.enumerate().fold((0, 0.0), |m, (i, d)| if d > m.1 { (i, d) } else { m });
-    assert!(
-        worst <= 1e-4 * scale,
-        "{name}: element {at} is {} and should be {} (largest magnitude {scale})",
-        found[at],
-        expected[at]
-    );
 }

@@ -1,4 +1,5 @@
 /** What `engine.js`, the wasm module, offers to the worker. Its errors are `Error` objects with a `code`. */
+import type { RunOptions } from './override.js';
 import type { ModelInfo, Progress, Result, SessionInfo } from './types.js';
 
 export default function init(module?: { module_or_path: unknown }): Promise<unknown>;
@@ -25,8 +26,16 @@ export class Engine {
   info(): SessionInfo;
   analyze(
     photo: Photo,
-    options: { scales: readonly number[]; center: readonly [number, number]; size?: number | readonly [number, number] },
+    options: {
+      scales: readonly number[];
+      center: readonly [number, number];
+      size?: number | readonly [number, number];
+    } & RunOptions,
   ): Promise<Result[]>;
-  analyzeTensor(data: Float32Array, shape: readonly [number, number, number, number]): Promise<Result[]>;
+  analyzeTensor(
+    data: Float32Array,
+    shape: readonly [number, number, number, number],
+    options?: RunOptions,
+  ): Promise<Result[]>;
   free(): void;
 }

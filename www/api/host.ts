@@ -26,7 +26,7 @@ export class Host {
       }
       const results = await this.#withDevice((engine) =>
         request.type === 'tensor'
-          ? engine.analyzeTensor(request.tensor.data, request.tensor.shape)
+          ? engine.analyzeTensor(request.tensor.data, request.tensor.shape, request.options)
           : this.#analyze(engine, request),
       );
       this.reply({ type: 'results', results, dispatches: this.#engine?.info().dispatches ?? 0 });

@@ -1,4 +1,5 @@
 /** The messages between a session and its worker. The session sends one request at a time. */
+import type { RunOptions } from './override.js';
 import type { AnalyzeOptions, BackendChoice, ErrorCode, Progress, Result, SessionInfo, TensorInput } from './types.js';
 
 /** A photo in a message: bytes and bitmaps the first time, then only the number under which the worker keeps it. */
@@ -13,7 +14,11 @@ export interface OpenRequest {
 
 export interface AnalyzeRequest {
   type: 'analyze';
-  options: { scales: readonly number[]; center: readonly [number, number]; size?: NonNullable<AnalyzeOptions['size']> };
+  options: {
+    scales: readonly number[];
+    center: readonly [number, number];
+    size?: NonNullable<AnalyzeOptions['size']>;
+  } & RunOptions;
   /** Keep the decoded photo under this number; null: do not keep it. */
   photo: number | null;
   /** Absent where the worker keeps `photo` already. */
@@ -25,6 +30,7 @@ export interface AnalyzeRequest {
 export interface TensorRequest {
   type: 'tensor';
   tensor: TensorInput;
+  options: RunOptions;
 }
 
 export type Request = OpenRequest | AnalyzeRequest | TensorRequest;

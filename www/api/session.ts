@@ -1,4 +1,5 @@
 import { SklensError } from './error.js';
+import { runOptions } from './override.js';
 import type { AnalyzeRequest, PhotoSource, Reply, Request } from './protocol.js';
 import type { AnalyzeOptions, ImageInput, Progress, Result, SessionInfo, TensorInput } from './types.js';
 
@@ -60,13 +61,15 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Analyses one image at every scale, or each item of a ready tensor.
+   * Analyses one image at every scale, or each item of a ready tensor. `override` replaces attention in this call
+   * alone, `tensors` returns what is inside the network.
    *
    * Rejects with `bad-image`, `bad-option`, `closed`, `device-lost` or `aborted`; the session stays usable
    * after all but `closed`.
    */
   async analyze(image: ImageInput, options: AnalyzeOptions = {}): Promise<Result[]> {
-    const { signal, scales = [1], center = [0.5, 0.5], size } = options;
+    const { signal, scales = [1], center = [0.5, 0.5], size, override, tensors } = options;
+    const run = runOptions(override, tensors);
     const source = classify(image);
     if (!scales || !(Symbol.iterator in Object(scales)) || !(Symbol.iterator in Object(center))) {
       throw new SklensError('bad-option', '`scales` must be an array of zooms and `center` an array of two fractions.');
@@ -75,9 +78,10 @@ export class Session extends EventTarget {
       scales: [...scales],
       center: [...center] as [number, number],
       ...(size === undefined ? {} : { size }),
+      ...run,
     };
     const reply = await this.#call(
-      () => ('tensor' in source ? { type: 'tensor', tensor: source.tensor } : this.#photo(source.photo, plain)),
+      () => ('tensor' in source ? { type: 'tensor', tensor: source.tensor, options: run } : this.#photo(source.photo, plain)),
       signal,
     );
     return reply.type === 'results' ? reply.results : [];

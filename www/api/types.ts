@@ -85,7 +85,7 @@ export interface SessionInfo {
 export interface UnitResult {
   name: string;
   path: string;
-  /** Branch-major `[M * C]`: the first C values are branch 0. One value per channel for the whole image. */
+  /** The attention that Select used, overrides included. Branch-major `[M * C]`: the first C values are branch 0. One value per channel for the whole image. */
   attention: Float32Array;
   /** Mean over channels of the largest branch's attention minus the smallest's; null for a single branch. */
   meanDifference: number | null;
@@ -100,6 +100,13 @@ export interface Prediction {
   probability: number;
 }
 
+/** The values of one tensor of the network. */
+export interface TensorValues {
+  /** Channels, height, width. */
+  shape: [number, number, number];
+  data: Float32Array;
+}
+
 /** Everything computed for one input at one zoom. */
 export interface Result {
   scale: number;
@@ -107,6 +114,8 @@ export interface Result {
   top: Prediction[];
   logits: Float32Array;
   units: UnitResult[];
+  /** The tensors that were asked for, by name. */
+  tensors: Record<string, TensorValues>;
   /** Wall time of the whole call that this result came from. */
   milliseconds: number;
 }
@@ -120,6 +129,33 @@ export interface TensorInput {
 /** What `analyze` takes. Blobs and bitmaps are decoded once and remembered; do not expect a changed one to be re-read. */
 export type ImageInput = Blob | ImageBitmap | ImageData | TensorInput;
 
+/**
+ * What replaces the attention of an SK unit with M branches of C channels.
+ *
+ * - `smallest`, `largest`: all attention to the branch with that effective kernel.
+ * - `uniform`: 1 / M for every branch.
+ * - `swap`: the unit's attention in a run without overrides, smallest and largest branch exchanged.
+ * - a number 0…1: this share for the branch with the largest kernel, the rest for the other; M = 2 only.
+ * - `{ branch: m }`: all attention to branch m, counted from 0.
+ * - a `Float32Array` of M * C values, branch by branch, as in {@link UnitResult.attention}; NaN leaves a value alone.
+ * - `{ off: [c, …] }`: 0 for these channels in every branch, which turns the unit's output off there.
+ */
+export type Override =
+  | 'smallest'
+  | 'largest'
+  | 'uniform'
+  | 'swap'
+  | number
+  | Float32Array
+  | { branch: number }
+  | { off: readonly number[] };
+
+/**
+ * Overrides by the unit's name, `SK_3_4`, or `*` for all units, which counts first. Of several in an array the last
+ * counts where they meet.
+ */
+export type Overrides = Record<string, Override | readonly Override[]>;
+
 /** Options of {@link Session.analyze}. */
 export interface AnalyzeOptions {
   /** Zooms, finite, 1…8; one result each, in this order. Default [1]. */
@@ -128,6 +164,10 @@ export interface AnalyzeOptions {
   center?: readonly [number, number];
   /** Input side, or [height, width], 64…512. Default: the network's. */
   size?: number | readonly [number, number];
+  /** Attention to replace in this call. */
+  override?: Overrides;
+  /** Names of tensors to return, `layer1.0.conv2.paths.1.act`: those of the layers, as in the weights file. */
+  tensors?: readonly string[];
   signal?: AbortSignal;
 }
 

@@ -17,6 +17,7 @@ function result(scale: number, ...large: number[][]): Result {
     top: [],
     logits: new Float32Array(),
     milliseconds: 1,
+    tensors: {},
     units: large.map((values, index) => ({
       name: units[index]?.name ?? '',
       path: '',

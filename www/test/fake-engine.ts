@@ -1,4 +1,5 @@
 /** The contract of `engine.js` with numbers that depend on photo, zoom and centre but on no network. For tests and `vite --mode fake`. */
+import type { RunOptions } from '../api/override';
 import type { Progress, Result, SessionInfo } from '../api/types';
 import { models as presets } from './fake-models';
 
@@ -13,7 +14,7 @@ class CodedError extends Error {
 }
 
 /** Switches for tests. */
-export const behaviour = { loseDevice: 0, opened: [] as string[], analysed: [] as number[][], photosAlive: 0, delay: 0, refuse: [] as string[] };
+export const behaviour = { loseDevice: 0, opened: [] as string[], analysed: [] as number[][], photosAlive: 0, delay: 0, refuse: [] as string[], options: [] as RunOptions[] };
 
 export default async function init(): Promise<unknown> {
   return undefined;
@@ -79,7 +80,7 @@ export class Engine {
 
   async analyze(
     photo: Photo,
-    { scales, center }: { scales: readonly number[]; center: readonly [number, number] },
+    { scales, center, ...options }: { scales: readonly number[]; center: readonly [number, number] } & RunOptions,
   ): Promise<Result[]> {
     if (behaviour.delay) await new Promise((done) => setTimeout(done, behaviour.delay));
     if (behaviour.loseDevice > 0) {
@@ -88,11 +89,17 @@ export class Engine {
     }
     if (scales.some((scale) => !(scale >= 1 && scale <= 8))) throw new CodedError('bad-option', 'Scales must be 1…8.');
     behaviour.analysed.push([...scales]);
+    behaviour.options.push(options);
     this.#runs++;
     return scales.map((scale) => this.#result(photo.seed, scale, center));
   }
 
-  async analyzeTensor(_data: Float32Array, shape: readonly [number, number, number, number]): Promise<Result[]> {
+  async analyzeTensor(
+    _data: Float32Array,
+    shape: readonly [number, number, number, number],
+    options: RunOptions = {},
+  ): Promise<Result[]> {
+    behaviour.options.push(options);
     return Array.from({ length: shape[0] }, (_, item) => this.#result(item / 10, 1, [0.5, 0.5]));
   }
 
@@ -116,6 +123,6 @@ export class Engine {
       index: rank,
       probability: best / (1 + rank * 1.4),
     }));
-    return { scale, top, logits: new Float32Array(200), units, milliseconds: 19.3 };
+    return { scale, top, logits: new Float32Array(200), units, tensors: {}, milliseconds: 19.3 };
   }
 }

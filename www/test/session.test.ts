@@ -97,6 +97,35 @@ describe('analyze', () => {
     expect(await codeOf(session.analyze('cat.jpg' as never))).toBe('bad-image');
   });
 
+  test('hands overrides and names of tensors over in the engine\'s form', async () => {
+    const session = await sklens.open({ model });
+    const values = new Float32Array([0.25, NaN]);
+    const override: sklens.Overrides = { '*': 'largest', SK_2_1: [0.3, { off: [1, 2] }], SK_2_2: values, SK_2_3: { branch: 1 } };
+    const expected = {
+      override: { '*': ['largest'], SK_2_1: [{ share: 0.3 }, { off: [1, 2] }], SK_2_2: [{ values }], SK_2_3: [{ branch: 1 }] },
+      tensors: ['conv1'],
+    };
+    await session.analyze(photo(), { override, tensors: ['conv1'] });
+    await session.analyze({ data: new Float32Array(48), shape: [1, 3, 4, 4] }, { override, tensors: ['conv1'] });
+    await session.analyze(photo());
+    expect(fake.behaviour.options).toEqual([expected, expected, {}]);
+  });
+
+  test.each([
+    [{ override: { SK_2_1: 'biggest' } }, 'SK_2_1'],
+    [{ override: { SK_2_1: { branch: -1 } } }, 'SK_2_1'],
+    [{ override: { SK_2_1: { off: 3 } } }, 'SK_2_1'],
+    [{ override: { SK_2_1: ['swap', null] } }, 'SK_2_1'],
+    [{ override: 'largest' }, 'override'],
+    [{ tensors: 'conv1' }, 'tensors'],
+  ])('refuses %j before anything is sent', async (options, named) => {
+    const session = await sklens.open({ model });
+    const sent = LocalWorker.sent.length;
+    const error = await session.analyze(photo(), options as never).catch((error: unknown) => error);
+    expect(error).toMatchObject({ code: 'bad-option', message: expect.stringContaining(named) });
+    expect(LocalWorker.sent).toHaveLength(sent);
+  });
+
   test('an abort rejects at once, skips what waits, and leaves the rest', async () => {
     const session = await sklens.open({ model });
     fake.behaviour.delay = 30;
