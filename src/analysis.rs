@@ -1,6 +1,6 @@
 //! From raw logits and attention to what people read: top classes and branch preferences.
 
-use crate::graph::{Branch, SkUnit};
+use crate::graph::{FieldSizes, Graph, SkUnit};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub struct UnitAttention {
     pub mean_difference: Option<f32>,
     /// Mean over channels of Σ aₘ·sizeₘ, in input pixels of the unit.
     pub expected_kernel: f32,
+    /// Theoretical receptive field of the unit's output, in pixels of the network's input.
+    pub receptive_field: FieldSizes,
 }
 
 /// The values of one tensor of the graph.
@@ -72,15 +74,26 @@ pub fn top(logits: &[f32], count: usize, label: impl Fn(usize) -> String) -> Vec
     order.into_iter().take(count).map(predict).collect()
 }
 
-/// Summary of `attention` `[M·C]` of `unit`.
-pub fn unit_attention(unit: &SkUnit, attention: Vec<f32>) -> UnitAttention {
-    let channels = unit.channels;
-    let sizes: Vec<usize> = unit.branches.iter().map(Branch::size).collect();
-    let mean =
-        |m: usize| attention[m * channels..][..channels].iter().map(|&a| f64::from(a)).sum::<f64>() / channels as f64;
-    let mean_difference = (sizes.len() > 1).then(|| (mean(unit.largest()) - mean(unit.smallest())) as f32);
-    let expected_kernel = sizes.iter().enumerate().map(|(m, &size)| mean(m) * size as f64).sum::<f64>() as f32;
-    UnitAttention { name: unit.name.clone(), path: unit.path.clone(), attention, mean_difference, expected_kernel }
+/// Summaries of the attention `[M·C]` of each unit of `graph`.
+pub fn units(graph: &Graph, attention: Vec<Vec<f32>>) -> Vec<UnitAttention> {
+    let shares: Vec<_> = graph.units.iter().zip(&attention).map(|(unit, a)| branch_means(unit, a)).collect();
+    let fields = graph.field_sizes(&shares);
+    let summaries = graph.units.iter().zip(attention).zip(shares).zip(fields);
+    summaries.map(|(((unit, attention), means), field)| summary(unit, attention, &means, field)).collect()
+}
+
+/// Mean over channels, per branch.
+fn branch_means(unit: &SkUnit, attention: &[f32]) -> Vec<f64> {
+    let mean = |branch: &[f32]| branch.iter().map(|&a| f64::from(a)).sum::<f64>() / unit.channels as f64;
+    attention.chunks(unit.channels).map(mean).collect()
+}
+
+fn summary(unit: &SkUnit, attention: Vec<f32>, means: &[f64], receptive_field: FieldSizes) -> UnitAttention {
+    let mean_difference = (means.len() > 1).then(|| (means[unit.largest()] - means[unit.smallest()]) as f32);
+    let sizes = unit.branches.iter().map(|b| b.size() as f64);
+    let expected_kernel = means.iter().zip(sizes).map(|(mean, size)| mean * size).sum::<f64>() as f32;
+    let (name, path) = (unit.name.clone(), unit.path.clone());
+    UnitAttention { name, path, attention, mean_difference, expected_kernel, receptive_field }
 }
 
 #[cfg(test)]
@@ -100,11 +113,13 @@ mod tests {
     #[test]
     fn difference_is_twice_the_mean_of_the_larger_kernel_minus_one() {
         let graph = preset("sk_shufflenet_v2_x0_5").unwrap().graph([64, 64], 10).unwrap();
-        let unit = &graph.units[0];
-        let larger: Vec<f32> = (0..unit.channels).map(|c| c as f32 / unit.channels as f32).collect();
+        let channels = graph.units[0].channels;
+        let larger: Vec<f32> = (0..channels).map(|c| c as f32 / channels as f32).collect();
         let mean = larger.iter().sum::<f32>() / larger.len() as f32;
-        let attention = larger.iter().map(|b| 1.0 - b).chain(larger.iter().copied()).collect();
-        let result = unit_attention(unit, attention);
+        let attention: Vec<f32> = larger.iter().map(|b| 1.0 - b).chain(larger.iter().copied()).collect();
+        let even = |unit: &SkUnit| vec![0.5; 2 * unit.channels];
+        let all = std::iter::once(attention).chain(graph.units[1..].iter().map(even)).collect();
+        let result = &units(&graph, all)[0];
         assert!((result.mean_difference.unwrap() - (2.0 * mean - 1.0)).abs() < 1e-6);
         assert!((result.expected_kernel - (3.0 + 2.0 * mean)).abs() < 1e-6);
     }

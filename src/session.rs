@@ -485,12 +485,10 @@ impl Session {
         }
         let label = |index: usize| self.labels.get(index).cloned().unwrap_or_else(|| format!("class {index}"));
         let result = |(n, logits): (usize, &[f32])| {
-            let units = graph.units.iter().zip(&attention).map(|(unit, all)| {
-                let size = all.len() / plan.batch;
-                analysis::unit_attention(unit, all[n * size..(n + 1) * size].to_vec())
-            });
+            let of_item = |all: &Vec<f32>| all.chunks(all.len() / plan.batch).nth(n).unwrap_or_default().to_vec();
+            let units = analysis::units(graph, attention.iter().map(of_item).collect());
             let (top, tensors) = (analysis::top(logits, TOP, label), BTreeMap::new());
-            Analysis { scale: 1.0, top, logits: logits.to_vec(), units: units.collect(), tensors, milliseconds: 0.0 }
+            Analysis { scale: 1.0, top, logits: logits.to_vec(), units, tensors, milliseconds: 0.0 }
         };
         let mut results: Vec<_> = logits.chunks(self.classes).enumerate().map(result).collect();
         for (name, id) in tensors.iter().filter_map(|name| Some((name, graph.find(name)?))) {

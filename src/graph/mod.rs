@@ -5,8 +5,10 @@
 
 mod builder;
 mod cost;
+mod receptive_field;
 
 pub use builder::GraphBuilder;
+pub use receptive_field::{FieldSizes, PixelBox, ReceptiveField};
 
 /// Index of a tensor in [`Graph::tensors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -193,6 +193,7 @@ fn results_to_js(results: &[crate::analysis::Analysis]) -> Result<JsValue, JsVal
                 path: &unit.path,
                 mean_difference: unit.mean_difference,
                 expected_kernel: unit.expected_kernel,
+                receptive_field: unit.receptive_field,
             };
             let entry: Object = to_js(&summary)?.unchecked_into();
             set(&entry, "attention", &Float32Array::from(unit.attention.as_slice()));
@@ -232,4 +233,5 @@ struct UnitSummary<'a> {
     path: &'a str,
     mean_difference: Option<f32>,
     expected_kernel: f32,
+    receptive_field: crate::graph::FieldSizes,
 }

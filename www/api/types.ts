@@ -81,6 +81,16 @@ export interface SessionInfo {
   metadata: Record<string, string>;
 }
 
+/** Sizes of a receptive field in pixels of the network's input. */
+export interface FieldSizes {
+  /** Where every unit up to this one takes its smallest kernel. */
+  smallest: number;
+  /** Where every unit up to this one takes its largest kernel. */
+  largest: number;
+  /** Weighted with attention: each unit adds its stride product × (Σ mean aₘ·sizeₘ − 1). */
+  expected: number;
+}
+
 /** Attention of one SK unit for one input. */
 export interface UnitResult {
   name: string;
@@ -91,6 +101,8 @@ export interface UnitResult {
   meanDifference: number | null;
   /** Mean over channels of the sum of attention times effective kernel width. */
   expectedKernel: number;
+  /** Theoretical receptive field of the unit's output. */
+  receptiveField: FieldSizes;
 }
 
 /** A class with its probability. */

@@ -39,7 +39,8 @@ describe('branches', () => {
 
   test('own successive parts of the attention', () => {
     const attention = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8);
-    const result = { name: 'SK_2_1', path: '', attention, meanDifference: 0, expectedKernel: 4 };
+    const receptiveField = { smallest: 11, largest: 19, expected: 15 };
+    const result = { name: 'SK_2_1', path: '', attention, meanDifference: 0, expectedKernel: 4, receptiveField };
     expect([...branchAttention(unit('SK_2_1'), result, 1)]).toEqual([5, 6, 7, 8]);
   });
 });

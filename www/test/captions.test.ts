@@ -24,6 +24,7 @@ function result(scale: number, ...large: number[][]): Result {
       attention: Float32Array.from([...values.map((value) => 1 - value), ...values]),
       meanDifference: values.reduce((sum, value) => sum + 2 * value - 1, 0) / values.length,
       expectedKernel: 4,
+      receptiveField: { smallest: 11, largest: 19, expected: 15 },
     })),
   };
 }

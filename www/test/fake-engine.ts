@@ -115,7 +115,10 @@ export class Engine {
         attention[c] = 1 - (attention[unit.channels + c] as number);
       }
       const large = attention.subarray(unit.channels).reduce((sum, a) => sum + a, 0) / unit.channels;
-      return { name: unit.name, path: unit.path, attention, meanDifference: 2 * large - 1, expectedKernel: 3 + 2 * large };
+      const [smallest, largest] = [11 + 16 * depth, 19 + 32 * depth];
+      const receptiveField = { smallest, largest, expected: smallest + large * (largest - smallest) };
+      const [meanDifference, expectedKernel] = [2 * large - 1, 3 + 2 * large];
+      return { name: unit.name, path: unit.path, attention, meanDifference, expectedKernel, receptiveField };
     });
     const best = 0.3 + 0.2 * Math.sin(scale * 2 + seed * 7);
     const top = [0, 1, 2, 3, 4].map((rank) => ({
