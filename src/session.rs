@@ -1,15 +1,18 @@
 //! An open network: weights on a backend, plans made as they are needed.
 
+mod prepared;
+
 use crate::analysis::{self, Analysis, TensorValues};
 use crate::backend::{Backend, Constants, Runner, Values};
 use crate::gpu::GpuDevice;
 use crate::graph::{Branch, Graph};
 use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size};
 use crate::network::{Accuracy, Network, Paper, preset};
-use crate::overrides::{RunOptions, empty_storage};
+use crate::overrides::RunOptions;
 use crate::plan::{LANES, Packing, Plan, PlanOptions};
 use crate::weights::{Checkpoint, Source};
 use crate::{Error, Result};
+use prepared::{Prepared, RunnerKey};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
@@ -216,23 +219,6 @@ fn check_run(run: &RunOptions, network: &Network) -> Result<()> {
         return Ok(());
     }
     run.check(&network.graph(network.preprocessing.input_size, network.classes)?)
-}
-
-/// What a prepared plan is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct RunnerKey {
-    size: [usize; 2],
-    options: PlanOptions,
-}
-
-/// A plan made ready, with what it runs.
-#[derive(Debug)]
-struct Prepared {
-    key: RunnerKey,
-    graph: Graph,
-    runner: Runner,
-    /// Whether the storage of overrides holds any.
-    overridden: bool,
 }
 
 /// An open network.
@@ -456,7 +442,7 @@ impl Session {
         self.runners.truncate(KEPT_PLANS - 1);
         let constants = self.constants_of(&plan).await?;
         let runner = Runner::new(&self.backend, plan, constants).await?;
-        self.runners.push_front(Prepared { key, graph, runner, overridden: false });
+        self.runners.push_front(Prepared::new(key, graph, runner));
         Ok(())
     }
 
@@ -498,36 +484,6 @@ impl Session {
             }
         }
         Ok(results)
-    }
-}
-
-impl Prepared {
-    /// Runs the plan with the overrides of `options`, where they need it after a run without.
-    async fn run(&mut self, input: &[f32], options: &RunOptions) -> Result<Values> {
-        let Self { graph, runner, overridden, .. } = self;
-        let mut plain = Vec::new();
-        if options.needs_plain() {
-            Self::clear(runner, overridden);
-            runner.write(graph.input, input);
-            let values = runner.run().await?;
-            for unit in &graph.units {
-                plain.push(values.tensor(&runner.plan, unit.softmax)?);
-            }
-        }
-        if options.overrides.is_empty() {
-            Self::clear(runner, overridden);
-        } else if let Some(&first) = runner.plan.overrides.first() {
-            *overridden = true;
-            runner.write(first, &options.storage(graph, &runner.plan, &plain)?);
-        }
-        runner.write(graph.input, input);
-        runner.run().await
-    }
-
-    fn clear(runner: &mut Runner, overridden: &mut bool) {
-        if let (true, Some(&first)) = (std::mem::take(overridden), runner.plan.overrides.first()) {
-            runner.write(first, &empty_storage(&runner.plan));
-        }
     }
 }
 

@@ -1,0 +1,62 @@
+//! A plan made ready, and how overrides reach it.
+
+use crate::Result;
+use crate::backend::{Runner, Values};
+use crate::graph::Graph;
+use crate::overrides::{RunOptions, empty_storage};
+use crate::plan::PlanOptions;
+
+/// What a prepared plan is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunnerKey {
+    pub size: [usize; 2],
+    pub options: PlanOptions,
+}
+
+/// A plan made ready, with what it runs.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub key: RunnerKey,
+    pub graph: Graph,
+    pub runner: Runner,
+    /// Whether the storage of overrides holds any.
+    overridden: bool,
+}
+
+impl Prepared {
+    /// The plan of `runner`, for `key`.
+    pub fn new(key: RunnerKey, graph: Graph, runner: Runner) -> Self {
+        Self { key, graph, runner, overridden: false }
+    }
+
+    /// Runs the plan with the overrides of `options`, where they need it after a run without.
+    ///
+    /// # Errors
+    /// `bad-option` if an override does not fit, `device-lost` if the GPU went away.
+    pub async fn run(&mut self, input: &[f32], options: &RunOptions) -> Result<Values> {
+        let Self { graph, runner, overridden, .. } = self;
+        let mut plain = Vec::new();
+        if options.needs_plain() {
+            Self::clear(runner, overridden);
+            runner.write(graph.input, input);
+            let values = runner.run().await?;
+            for unit in &graph.units {
+                plain.push(values.tensor(&runner.plan, unit.softmax)?);
+            }
+        }
+        if options.overrides.is_empty() {
+            Self::clear(runner, overridden);
+        } else if let Some(&first) = runner.plan.overrides.first() {
+            *overridden = true;
+            runner.write(first, &options.storage(graph, &runner.plan, &plain)?);
+        }
+        runner.write(graph.input, input);
+        runner.run().await
+    }
+
+    fn clear(runner: &mut Runner, overridden: &mut bool) {
+        if let (true, Some(&first)) = (std::mem::take(overridden), runner.plan.overrides.first()) {
+            runner.write(first, &empty_storage(&runner.plan));
+        }
+    }
+}
