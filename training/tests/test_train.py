@@ -1,0 +1,106 @@
+"""Training, and that a killed run continues as if it had never stopped."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import augment
+import data
+import train as training
+
+TRAIN = Path(training.__file__)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Five classes of coloured noise, ten images each."""
+    random = torch.Generator().manual_seed(0)
+    colours = torch.rand(5, 3, 1, 1, generator=random) * 200
+
+    def split(count):
+        labels = torch.arange(5).repeat(count)
+        noise = torch.rand(len(labels), 3, 64, 64, generator=random) * 55
+        return data.Split((colours[labels] + noise).to(torch.uint8), labels)
+
+    path = tmp_path_factory.mktemp("data") / "cache.safetensors"
+    names = [f"n{i}" for i in range(5)]
+    data.save(data.Dataset(split(12), split(2), names, names), path)
+    return path
+
+
+def command(cache, folder, *more):
+    options = ["--epochs", "6", "--batch", "10", "--sizes", "32", "48", "--held-out", "2", "--evaluate-every", "3"]
+    options += ["--log-every", "1", "--checkpoint-minutes", "0", "--mixup", "0.2", "--threads", "1", *more]
+    return [sys.executable, str(TRAIN), str(cache), str(folder), *options]
+
+
+def lines(folder):
+    path = folder / "log.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+
+
+def without_speed(entries):
+    return [{k: v for k, v in entry.items() if k != "images_per_second"} for entry in entries]
+
+
+@pytest.mark.parametrize("kernels", ["plain", "fast"])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_resumes_bit_for_bit(cache, tmp_path, kernels, end):
+    more = ["--fast"] if kernels == "fast" else []
+    subprocess.run(command(cache, tmp_path / "whole", *more), check=True, capture_output=True)
+    stopped = tmp_path / "stopped"
+    process = subprocess.Popen(command(cache, stopped, *more), stdout=subprocess.DEVNULL)
+    while len(lines(stopped)) < 8 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(end)
+    process.wait()
+    done = lines(stopped)[-1]["step"]
+    assert 8 <= done < 30, "stopped too late to test anything"
+    subprocess.run(command(cache, stopped, *more), check=True, capture_output=True)
+    whole, resumed = (load_file(tmp_path / name / "averaged.safetensors") for name in ("whole", "stopped"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert without_speed(lines(stopped)) == without_speed(lines(tmp_path / "whole"))
+
+
+def test_refuses_to_continue_another_recipe(cache, tmp_path):
+    short = ["--epochs", "1"]
+    subprocess.run(command(cache, tmp_path, *short), check=True, capture_output=True)
+    other = subprocess.run(command(cache, tmp_path, *short, "--seed", "1"), capture_output=True, text=True)
+    assert other.returncode != 0 and "seed" in other.stderr
+    assert json.loads((tmp_path / "recipe.json").read_text())["seed"] == 0
+
+
+def test_learns(cache):
+    dataset = data.load(cache)
+    recipe = training.Recipe(
+        epochs=20, batch=10, sizes=(32,), held_out=0, augmentation=augment.Augmentation(least_area=0.5, colour=0.1)
+    )
+    trainer = training.Trainer(recipe, dataset.train, 5, "cpu", fast=False)
+    losses = [trainer.advance()[0] for _ in range(60)]
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+
+
+def test_sizes_and_rate_follow_progress():
+    recipe = training.Recipe(rate=1.0, warmup=0.1, sizes=(80, 96, 112))
+    assert [recipe.size(p) for p in (0, 0.33, 0.34, 0.7, 1)] == [80, 80, 96, 112, 112]
+    assert recipe.rate_at(0) < recipe.rate_at(0.05) < recipe.rate_at(0.1) == 1.0
+    assert recipe.rate_at(0.55) == pytest.approx(0.5) and recipe.rate_at(1) == pytest.approx(0)
+
+
+def test_weight_decay_and_attention_rate_reach_the_right_parameters(cache):
+    recipe = training.Recipe(attention_rate=3.0, decay=0.1)
+    trainer = training.Trainer(recipe, data.load(cache).train, 5, "cpu", fast=False)
+    groups = {id(p): (g["weight_decay"], g["factor"]) for g in trainer.optimiser.param_groups for p in g["params"]}
+    found = {name: groups[id(p)] for name, p in trainer.model.named_parameters()}
+    assert found["stage2.0.branch2.0.weight"] == (0.1, 1.0)
+    assert found["stage2.0.branch2.3.paths.0.conv.weight"] == (0.0, 1.0)
+    assert found["stage2.0.branch2.3.attn.fc_select.weight"] == (0.1, 3.0)
+    assert found["stage2.0.branch2.3.attn.bn.weight"] == (0.0, 1.0)
+    assert len(groups) == len(found)
