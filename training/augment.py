@@ -60,14 +60,6 @@ def normalise(images: Tensor) -> Tensor:
     return (images.float() / 255 - mean) / deviation
 
 
-def whole(images: Tensor, size: int) -> Tensor:
-    """The unaugmented view, without PIL's rounding: all of each image at size × size, normalised."""
-    n, _, height, width = images.shape
-    zero = torch.zeros(n, device=images.device)
-    resized = resize(images.float(), zero, zero + height, zero, zero + width, size, zero > 0)
-    return normalise(resized.clamp(0, 255))
-
-
 def augmented(images: Tensor, size: int, how: Augmentation, generator: torch.Generator) -> Tensor:
     """Random views of square uint8 images [B, 3, h, h], normalised, [B, 3, size, size].
 

@@ -1,14 +1,12 @@
-"""Tiny-ImageNet-200 as one file of arrays.
-
-usage: python data.py TINY_IMAGENET_FOLDER CACHE.safetensors
+"""Tiny-ImageNet-200 as arrays.
 
 The folder is the public one: `wnids.txt`, `words.txt`, `train/WNID/images/*.JPEG`, `val/images`,
 `val/val_annotations.txt`. Some copies hold two classes more than the 200 of the dataset; they are left out.
+Decoded once, it is kept as one file, which stands for the folder everywhere.
 """
 
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from torch import Tensor
 
 SURPLUS = {"n02480855", "n10148035"}
 HELD_OUT_SEED = 200
+CACHE = "arrays.safetensors"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def read_folder(folder: Path) -> Dataset:
     rows = [line.split("\t") for line in (folder / "val" / "val_annotations.txt").read_text().splitlines()]
     validation = [(folder / "val" / "images" / row[0], index[row[1]]) for row in rows if row[1] in index]
     if not train or not validation:
-        sys.exit(f"{folder} holds {len(train)} training and {len(validation)} validation images of its classes")
+        raise SystemExit(f"{folder} holds {len(train)} training and {len(validation)} validation images of its classes")
     return Dataset(read_split(*map(list, zip(*train))), read_split(*map(list, zip(*validation))), classes, names)
 
 
@@ -82,9 +81,14 @@ def save(dataset: Dataset, cache: Path) -> None:
     os.replace(unfinished, cache)
 
 
-def load(cache: Path) -> Dataset:
-    """Reads what `save` wrote."""
-    with safe_open(cache, "pt") as file:
+def load(path: Path) -> Dataset:
+    """The dataset of a file that `save` wrote, or of a Tiny-ImageNet-200 folder, which then receives such a file."""
+    if path.is_dir():
+        cache = path / CACHE
+        if not cache.exists():
+            save(read_folder(path), cache)
+        path = cache
+    with safe_open(path, "pt") as file:
         split = lambda name: Split(file.get_tensor(f"{name}.images"), file.get_tensor(f"{name}.labels"))
         metadata = file.metadata()
         return Dataset(
@@ -101,11 +105,3 @@ def hold_out(train: Split, per_class: int) -> tuple[Split, Split]:
     held = torch.arange(len(train)) - first < per_class
     part = lambda chosen: Split(train.images[chosen], train.labels[chosen])
     return part(order[~held].sort().values), part(order[held].sort().values)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    read = read_folder(Path(sys.argv[1]))
-    save(read, Path(sys.argv[2]))
-    print(f"{len(read.train)} training and {len(read.validation)} validation images of {len(read.classes)} classes")

@@ -1,6 +1,6 @@
 """Top-1 and top-5 of a weights file on Tiny-ImageNet-200's validation images.
 
-usage: python evaluate.py WEIGHTS.safetensors CACHE.safetensors [--sizes 96 112 128 160] [--half] [--held-out N]
+usage: python evaluate.py WEIGHTS.safetensors TINY_IMAGENET_200 [--sizes 96 112 128 160] [--half] [--held-out N]
 
 Preprocessing is the engine's: the shorter side's central square to size × size by PIL's bicubic resize, 8 bits.
 """
@@ -68,15 +68,15 @@ def load(path: Path) -> tuple[nn.Module, dict[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path)
-    parser.add_argument("cache", type=Path)
+    parser.add_argument("data", type=Path, help="the dataset's folder, or the file of arrays made from it")
     parser.add_argument("--sizes", type=int, nargs="+", default=[96, 112, 128, 160])
     parser.add_argument("--half", action="store_true", help="compute in f16 instead of f32")
     parser.add_argument("--held-out", type=int, default=0, help="the held-out N training images a class instead")
     options = parser.parse_args()
     model, metadata = load(options.weights)
-    dataset = data.load(options.cache)
+    dataset = data.load(options.data)
     if json.loads(metadata["classes"]) != dataset.classes:
-        raise SystemExit(f"{options.weights} and {options.cache} do not list the same classes")
+        raise SystemExit(f"{options.weights} and {options.data} do not list the same classes")
     split = data.hold_out(dataset.train, options.held_out)[1] if options.held_out else dataset.validation
     if options.half:
         model.half()

@@ -1,6 +1,6 @@
 """Trains a network of `model.py` on Tiny-ImageNet-200.
 
-usage: python train.py CACHE.safetensors RUN_FOLDER [options]
+usage: python train.py TINY_IMAGENET_200 RUN_FOLDER [options]
 
 The run folder receives `recipe.json`, `log.jsonl`, `checkpoint.pt` (every few minutes) and `averaged.safetensors` (the
 weights to use, written at every evaluation). Started again on the same folder, training continues from the checkpoint as
@@ -157,17 +157,18 @@ class Trainer:
         return loss.item(), (logits.argmax(1) == labels).float().mean().item()
 
     def calibrate(self) -> None:
-        """Gives the averaged weights their own batch norm statistics, over whole training images at the final size."""
+        """Gives the averaged weights their own batch norm statistics, over augmented images at the final size."""
         norms = [m for m in self.averaged.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         usual = [norm.momentum for norm in norms]
         random = generator(self.recipe.seed, CALIBRATION, 0)
         with torch.no_grad():
-            for i in range(CALIBRATION_BATCHES):
+            for i in range(min(CALIBRATION_BATCHES, self.steps_per_epoch)):
                 for norm in norms:
                     norm.momentum = 1 / (i + 1)
                 chosen = torch.randint(len(self.train), (self.recipe.batch,), generator=random)
                 images = self.train.images[chosen].to(self.device)
-                self.forward(self.averaged, augment.whole(images, self.recipe.sizes[-1]))
+                views = augment.augmented(images, self.recipe.sizes[-1], self.recipe.augmentation, random)
+                self.forward(self.averaged, views)
         for norm, momentum in zip(norms, usual):
             norm.momentum = momentum
 
@@ -284,7 +285,7 @@ def run(trainer: Trainer, held: data.Split, dataset: data.Dataset, folder: Path,
 
 def parse() -> tuple[argparse.Namespace, Recipe]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cache", type=Path)
+    parser.add_argument("data", type=Path, help="the dataset's folder, or the file of arrays made from it")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--fast", action="store_true", help="the fused CPU kernels of fast/")
@@ -314,7 +315,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     options.folder.mkdir(parents=True, exist_ok=True)
-    dataset = data.load(options.cache)
+    dataset = data.load(options.data)
     train, held = data.hold_out(dataset.train, recipe.held_out)
     trainer = Trainer(recipe, train, len(dataset.classes), options.device, options.fast)
     run(trainer, held, dataset, options.folder, options)

@@ -16,6 +16,7 @@ import data
 import train as training
 
 TRAIN = Path(training.__file__)
+KERNELS = {"plain": [], "fast": ["--fast"]}
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +51,30 @@ def without_speed(entries):
     return [{k: v for k, v in entry.items() if k != "images_per_second"} for entry in entries]
 
 
-@pytest.mark.parametrize("kernels", ["plain", "fast"])
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_resumes_bit_for_bit(cache, tmp_path, kernels, end):
-    more = ["--fast"] if kernels == "fast" else []
-    subprocess.run(command(cache, tmp_path / "whole", *more), check=True, capture_output=True)
-    stopped = tmp_path / "stopped"
-    process = subprocess.Popen(command(cache, stopped, *more), stdout=subprocess.DEVNULL)
-    while len(lines(stopped)) < 8 and process.poll() is None:
+@pytest.fixture(scope="module")
+def whole(cache, tmp_path_factory):
+    """Folders of runs that were never stopped, by the kernels they used."""
+    folders = {}
+    for kernels, more in KERNELS.items():
+        folders[kernels] = tmp_path_factory.mktemp("whole")
+        subprocess.run(command(cache, folders[kernels], *more), check=True, capture_output=True)
+    return folders
+
+
+@pytest.mark.parametrize(
+    ("kernels", "end"), [("plain", signal.SIGKILL), ("fast", signal.SIGKILL), ("fast", signal.SIGTERM)]
+)
+def test_resumes_bit_for_bit(cache, whole, tmp_path, kernels, end):
+    process = subprocess.Popen(command(cache, tmp_path, *KERNELS[kernels]), stdout=subprocess.DEVNULL)
+    while len(lines(tmp_path)) < 8 and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(end)
     process.wait()
-    done = lines(stopped)[-1]["step"]
-    assert 8 <= done < 30, "stopped too late to test anything"
-    subprocess.run(command(cache, stopped, *more), check=True, capture_output=True)
-    whole, resumed = (load_file(tmp_path / name / "averaged.safetensors") for name in ("whole", "stopped"))
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    assert without_speed(lines(stopped)) == without_speed(lines(tmp_path / "whole"))
+    assert 8 <= lines(tmp_path)[-1]["step"] < 30, "stopped too late to test anything"
+    subprocess.run(command(cache, tmp_path, *KERNELS[kernels]), check=True, capture_output=True)
+    wanted, resumed = (load_file(folder / "averaged.safetensors") for folder in (whole[kernels], tmp_path))
+    assert all(torch.equal(wanted[name], resumed[name]) for name in wanted)
+    assert without_speed(lines(tmp_path)) == without_speed(lines(whole[kernels]))
 
 
 def test_refuses_to_continue_another_recipe(cache, tmp_path):
