@@ -11,3 +11,13 @@ pub fn weights(model: &str) -> Option<&'static [u8]> {
         _ => None,
     }
 }
+
+/// Plain English names of the 1000 ImageNet classes, in the order of timm's and torchvision's logits.
+///
+/// # Errors
+/// If the shipped list is damaged.
+#[cfg(feature = "cli")]
+pub fn imagenet_labels() -> crate::Result<Vec<String>> {
+    serde_json::from_str(include_str!("../models/imagenet1k-labels.json"))
+        .map_err(|e| crate::Error::bad_weights(format!("the shipped class names are damaged: {e}")))
+}

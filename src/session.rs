@@ -147,7 +147,7 @@ pub struct SessionInfo {
     pub backend: &'static str,
     /// The adapter's name, or what the CPU code uses.
     pub adapter: String,
-    /// Why this backend runs.
+    /// Why this backend runs, a sentence.
     pub reason: String,
     /// Learned parameters of the loaded file's network.
     pub params: u64,
@@ -311,6 +311,13 @@ impl Session {
             dispatches: self.dispatches,
             metadata: self.checkpoint.metadata.clone(),
         })
+    }
+
+    /// Names the classes of a file that does not name them itself; ignored if it does or the count differs.
+    pub fn name_classes(&mut self, labels: Vec<String>) {
+        if self.labels.is_empty() && labels.len() == self.classes {
+            self.labels = labels;
+        }
     }
 
     /// Looks at `photo`; one result per zoom, all zooms as one batch.
@@ -515,16 +522,17 @@ async fn load(
 }
 
 async fn choose(choice: BackendChoice) -> Result<(Backend, String)> {
+    let chosen = || "It was chosen.".to_string();
     if choice == BackendChoice::Cpu {
-        return Ok((Backend::Cpu, "chosen".into()));
+        return Ok((Backend::Cpu, chosen()));
     }
     match GpuDevice::open().await {
-        Ok(device) if choice == BackendChoice::Gpu => Ok((Backend::Gpu(Rc::new(device)), "chosen".into())),
+        Ok(device) if choice == BackendChoice::Gpu => Ok((Backend::Gpu(Rc::new(device)), chosen())),
         Ok(device) if device.adapter.software => {
             let name = &device.adapter.name;
-            Ok((Backend::Cpu, format!("{name} is a software adapter, slower than the CPU backend")))
+            Ok((Backend::Cpu, format!("The only adapter, {name}, is software and slower than this.")))
         }
-        Ok(device) => Ok((Backend::Gpu(Rc::new(device)), "a hardware adapter is there".into())),
+        Ok(device) => Ok((Backend::Gpu(Rc::new(device)), "It is the fastest here.".into())),
         Err(error) if choice == BackendChoice::Gpu => Err(error),
         Err(error) => Ok((Backend::Cpu, error.message)),
     }

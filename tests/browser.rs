@@ -7,7 +7,42 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use wgpu::{BufferDescriptor, BufferUsages, PollType};
 
+mod common;
+
+use common::cases::{FAMILIES, cases};
+use sklens::backend::Backend;
+use sklens::gpu::GpuDevice;
+use std::rc::Rc;
+
 wasm_bindgen_test_configure!(run_in_browser);
+
+/// Fewer than natively: compiling a pipeline takes this adapter a good part of a second.
+const GPU_CASES: usize = 5;
+const CPU_CASES: usize = 40;
+
+/// Every kernel family on the browser's WebGPU against the naive interpreter.
+#[wasm_bindgen_test]
+async fn every_family_on_webgpu() {
+    let device = Rc::new(GpuDevice::open().await.expect("the browser has no WebGPU adapter"));
+    let backend = Backend::Gpu(device.clone());
+    for family in FAMILIES {
+        for case in cases(family, 11, GPU_CASES) {
+            common::check(&backend, &case).await;
+        }
+    }
+    assert!(device.pipeline_count() > FAMILIES.len());
+}
+
+/// Every kernel family as WebAssembly SIMD against the naive interpreter.
+#[wasm_bindgen_test]
+async fn every_family_on_the_cpu() {
+    const { assert!(cfg!(target_feature = "simd128")) };
+    for family in FAMILIES {
+        for case in cases(family, 13, CPU_CASES) {
+            common::check(&Backend::Cpu, &case).await;
+        }
+    }
+}
 
 const MULTIPLY: &str = "
 @group(0) @binding(0) var<storage, read_write> values: array<f32>;

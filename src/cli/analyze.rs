@@ -112,6 +112,7 @@ impl Analyze {
         view.check(&network)?;
         let source = self.source(&network)?;
         let mut session = block_on(Session::open_network(network, source, choice, |_| ()))?;
+        session.name_classes(bundled::imagenet_labels()?);
         let info = session.info()?;
         eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
         if let Some(path) = &self.tensor {

@@ -47,14 +47,15 @@ impl GpuDevice {
     /// # Errors
     /// `device-lost` with the platform's reason if there is no adapter or it refuses a device.
     pub async fn open() -> Result<Self> {
+        #[cfg(target_arch = "wasm32")]
+        super::browser::check_webgpu()?;
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
             ..Default::default()
         };
-        let adapter =
-            instance.request_adapter(&options).await.map_err(|e| Error::device_lost(format!("no GPU adapter: {e}")))?;
-        let info = adapter.get_info();
+        let adapter = instance.request_adapter(&options).await.map_err(|_| Error::device_lost(NO_ADAPTER))?;
+        let info = adapter_info(&adapter).await;
         let descriptor =
             wgpu::DeviceDescriptor { label: Some("sklens"), required_limits: adapter.limits(), ..Default::default() };
         let (device, queue) = adapter
@@ -124,6 +125,26 @@ impl GpuDevice {
         self.pipelines.borrow_mut().insert(key, pipeline.clone());
         pipeline
     }
+}
+
+/// Why there is nothing to run on.
+const NO_ADAPTER: &str = if cfg!(target_arch = "wasm32") {
+    "WebGPU finds no graphics adapter on this device."
+} else {
+    "There is no Vulkan, Metal or Direct3D adapter on this machine."
+};
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn adapter_info(adapter: &wgpu::Adapter) -> wgpu::AdapterInfo {
+    adapter.get_info()
+}
+
+/// wgpu passes on only the description, which most browsers leave empty.
+#[cfg(target_arch = "wasm32")]
+async fn adapter_info(adapter: &wgpu::Adapter) -> wgpu::AdapterInfo {
+    let info = adapter.get_info();
+    let name = super::browser::adapter_name().await.unwrap_or_else(|| info.name.clone());
+    wgpu::AdapterInfo { name, ..info }
 }
 
 fn describe(info: &wgpu::AdapterInfo) -> Adapter {

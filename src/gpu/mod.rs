@@ -1,5 +1,7 @@
 //! The GPU executor: the only code that names wgpu.
 
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod device;
 mod executor;
 

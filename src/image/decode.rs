@@ -1,7 +1,5 @@
 //! JPEG, PNG and WebP to an upright [`Photo`], by the same Rust code on every platform.
 
-use std::io::{Cursor, ErrorKind};
-
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
@@ -28,8 +26,10 @@ const ORIENTATION: u16 = 0x0112;
 pub fn decode(bytes: &[u8]) -> Result<Photo> {
     match sniff(bytes) {
         Format::Jpeg => decode_jpeg(bytes),
-        Format::Png => decode_png(bytes),
-        Format::WebP => decode_webp(bytes),
+        #[cfg(feature = "pictures")]
+        Format::Png => super::pictures::decode_png(bytes),
+        #[cfg(feature = "pictures")]
+        Format::WebP => super::pictures::decode_webp(bytes),
         _ if bytes.is_empty() => Err(Error::bad_image("the file is empty; use a JPEG, PNG or WebP picture")),
         other => Err(Error::bad_image(format!("the file is {}; use a JPEG, PNG or WebP picture", other.description()))),
     }
@@ -74,63 +74,9 @@ fn has_end_of_image(jpeg: &[u8]) -> bool {
     at < jpeg.len() && jpeg.ends_with(&[0xff, 0xd9])
 }
 
-fn decode_png(bytes: &[u8]) -> Result<Photo> {
-    let failed = |error: png::DecodingError| match &error {
-        png::DecodingError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => truncated(Format::Png),
-        _ => damaged(Format::Png, &error),
-    };
-    let limits = png::Limits { bytes: usize::MAX };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
-    decoder.set_transformations(png::Transformations::normalize_to_color8());
-    // Neither is used, and both are compressed: a small file could unpack to any size.
-    decoder.set_ignore_iccp_chunk(true);
-    decoder.set_ignore_text_chunk(true);
-    let mut reader = decoder.read_info().map_err(failed)?;
-    let (width, height) = reader.info().size();
-    check_pixels(width.into(), height.into())?;
-    let length = reader.output_buffer_size().ok_or_else(|| too_large(width.into(), height.into()))?;
-    let mut pixels = vec![0; length];
-    let color = reader.next_frame(&mut pixels).map_err(failed)?.color_type;
-    // EXIF may follow the pixels; a file that breaks off after them still shows its picture.
-    let _ = reader.finish();
-    let orientation = reader.info().exif_metadata.as_ref().map_or(1, |exif| orientation(exif));
-    let (width, height) = (width as usize, height as usize);
-    let photo = match color {
-        png::ColorType::Grayscale => Photo::from_luma(&pixels, width, height),
-        png::ColorType::GrayscaleAlpha => Photo::from_luma_alpha(&pixels, width, height),
-        png::ColorType::Rgba => Photo::from_rgba(&pixels, width, height),
-        // Palettes were expanded.
-        png::ColorType::Rgb | png::ColorType::Indexed => Photo::from_rgb(pixels, width, height),
-    }?;
-    Ok(photo.oriented(orientation))
-}
-
-fn decode_webp(bytes: &[u8]) -> Result<Photo> {
-    // Decoding would report a corrupt bitstream. The padding byte after an odd chunk is often missing.
-    let stated = bytes.get(4..).and_then(|rest| rest.first_chunk()).map_or(0, |&size| u32::from_le_bytes(size));
-    if u64::from(stated) + 8 > bytes.len() as u64 + 1 {
-        return Err(truncated(Format::WebP));
-    }
-    let failed = |error| damaged(Format::WebP, &error);
-    let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
-    let (width, height) = decoder.dimensions();
-    check_pixels(width.into(), height.into())?;
-    let length = decoder.output_buffer_size().ok_or_else(|| too_large(width.into(), height.into()))?;
-    let mut pixels = vec![0; length];
-    decoder.read_image(&mut pixels).map_err(failed)?;
-    let (width, height) = (width as usize, height as usize);
-    let photo = if decoder.has_alpha() {
-        Photo::from_rgba(&pixels, width, height)
-    } else {
-        Photo::from_rgb(pixels, width, height)
-    }?;
-    let exif = decoder.exif_metadata().ok().flatten();
-    Ok(photo.oriented(exif.map_or(1, |exif| orientation(&exif))))
-}
-
 /// The orientation that an EXIF block states in its first directory, or 1 (as stored) if there is none.
 // An EXIF crate, with its names of all tags, would add 7 KiB to the compressed wasm.
-fn orientation(exif: &[u8]) -> u32 {
+pub(super) fn orientation(exif: &[u8]) -> u32 {
     // Some writers of PNG and WebP keep JPEG's prefix.
     let tiff = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
     let big_endian = tiff.starts_with(b"MM");
@@ -152,24 +98,24 @@ fn orientation(exif: &[u8]) -> u32 {
     find().map_or(1, u32::from)
 }
 
-fn check_pixels(width: u64, height: u64) -> Result<()> {
+pub(super) fn check_pixels(width: u64, height: u64) -> Result<()> {
     if width * height > MAX_PIXELS { Err(too_large(width, height)) } else { Ok(()) }
 }
 
-fn too_large(width: u64, height: u64) -> Error {
+pub(super) fn too_large(width: u64, height: u64) -> Error {
     Error::bad_image(format!(
         "the picture has {width}×{height} pixels; use one of at most {} megapixels",
         MAX_PIXELS / 1_000_000
     ))
 }
 
-fn truncated(format: Format) -> Error {
+pub(super) fn truncated(format: Format) -> Error {
     Error::bad_image(format!(
         "the file is {} that ends too early (truncated); use a complete file",
         format.description()
     ))
 }
 
-fn damaged(format: Format, reason: &dyn std::fmt::Display) -> Error {
+pub(super) fn damaged(format: Format, reason: &dyn std::fmt::Display) -> Error {
     Error::bad_image(format!("the file is {} that cannot be decoded: {reason}", format.description()))
 }

@@ -43,7 +43,12 @@ impl Format {
     /// Whether [`decode`](super::decode()) reads this format. If not, a browser may still be able to: hand its pixels to
     /// [`Photo::from_rgba`](super::Photo::from_rgba).
     pub fn is_supported(self) -> bool {
-        matches!(self, Self::Jpeg | Self::Png | Self::WebP)
+        self == Self::Jpeg || self.is_in_pictures()
+    }
+
+    /// Whether the decoder belongs to the crate's feature `pictures`.
+    pub fn is_in_pictures(self) -> bool {
+        matches!(self, Self::Png | Self::WebP)
     }
 
     /// The name with its article, for messages: "an AVIF picture".

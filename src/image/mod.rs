@@ -8,6 +8,8 @@ mod crop;
 mod decode;
 mod format;
 mod photo;
+#[cfg(feature = "pictures")]
+mod pictures;
 mod preprocess;
 mod reduce;
 mod resize;

@@ -32,6 +32,7 @@ impl Photo {
         Ok(Self { width, height, rgb })
     }
 
+    #[cfg(feature = "pictures")]
     /// The same for `luma_alpha`, pixels of two bytes: grey and straight alpha.
     pub(super) fn from_luma_alpha(luma_alpha: &[u8], width: usize, height: usize) -> Result<Self> {
         check_length(luma_alpha.len(), width, height, 2)?;
@@ -40,6 +41,7 @@ impl Photo {
         Ok(Self { width, height, rgb })
     }
 
+    #[cfg(feature = "pictures")]
     /// The same for `luma`, one grey byte a pixel.
     pub(super) fn from_luma(luma: &[u8], width: usize, height: usize) -> Result<Self> {
         check_length(luma.len(), width, height, 1)?;

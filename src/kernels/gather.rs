@@ -60,7 +60,7 @@ impl Kernel for Gather {
             self.input = to;
         }
     }
-    /// For each lane of the output the float of x's position that it copies, [`LEAVE`] or [`ZERO`].
+    /// For each lane of the output the float of x's position that it copies, `LEAVE` or `ZERO`.
     fn pack(&self, views: &Views, _parameters: &Parameters) -> Result<Vec<Packed>> {
         let (x, y) = (views.of(self.input), views.of(self.output));
         let padding = if self.pads { ZERO } else { LEAVE };

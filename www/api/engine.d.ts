@@ -7,8 +7,9 @@ export function models(): ModelInfo[];
 
 export class Photo {
   private constructor();
-  /** Throws `bad-image`; with `unsupported` set where the browser's own decoders may know the format. */
+  /** Throws `bad-image`; with `pictures` set where that module decodes it, with `unsupported` where the browser may. */
   static decode(bytes: Uint8Array): Photo;
+  static fromRgb(data: Uint8Array, width: number, height: number): Photo;
   static fromRgba(data: Uint8ClampedArray | Uint8Array, width: number, height: number): Photo;
   readonly width: number;
   readonly height: number;
@@ -24,6 +25,8 @@ export class Engine {
     onProgress: (progress: Progress) => void,
   ): Promise<Engine>;
   info(): SessionInfo;
+  /** Names the classes of a file that does not name them itself. */
+  nameClasses(labels: string[]): void;
   analyze(
     photo: Photo,
     options: {

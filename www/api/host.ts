@@ -2,6 +2,7 @@ import { download } from './download.js';
 import type * as EngineModule from './engine.js';
 import type { Engine, Photo } from './engine.js';
 import { codeOf, messageOf, SklensError } from './error.js';
+import type * as PicturesModule from './pictures.js';
 import type { AnalyzeRequest, OpenRequest, PhotoSource, Reply, Request } from './protocol.js';
 import type { BackendChoice, Result } from './types.js';
 
@@ -11,9 +12,11 @@ export class Host {
   #reopen: ((backend: BackendChoice) => Promise<Engine>) | undefined;
   #backend: BackendChoice = 'auto';
   readonly #photos = new Map<number, Photo>();
+  #pictures: Promise<Pick<typeof PicturesModule, 'Picture'>> | undefined;
 
   constructor(
     private readonly wasm: Pick<typeof EngineModule, 'default' | 'Engine' | 'Photo'>,
+    private readonly loadPictures: () => Promise<Pick<typeof PicturesModule, 'default' | 'Picture'>>,
     private readonly reply: (message: Reply) => void,
   ) {}
 
@@ -44,7 +47,12 @@ export class Host {
       ready,
     ]);
     this.#backend = request.backend;
-    this.#reopen = (backend) => this.wasm.Engine.open(request.model, weights, backend, report);
+    this.#reopen = async (backend) => {
+      const engine = await this.wasm.Engine.open(request.model, weights, backend, report);
+      const { classes, metadata } = engine.info();
+      if (classes === imagenetClasses && !metadata.labels) engine.nameClasses(await imagenetLabels());
+      return engine;
+    };
     this.#engine = await this.#reopen(request.backend);
     this.reply({ type: 'opened', info: this.#engine.info() });
   }
@@ -89,6 +97,24 @@ export class Host {
     }
   }
 
+  /** Decodes with the module of further formats, which is loaded once. */
+  async #decodePicture(bytes: Uint8Array): Promise<Photo> {
+    this.#pictures ??= this.loadPictures().then(async (module) => {
+      await module.default();
+      return module;
+    });
+    const module = await this.#pictures.catch((error: unknown) => {
+      this.#pictures = undefined;
+      throw new SklensError('bad-image', `The decoder for this picture could not be loaded: ${messageOf(error)}`);
+    });
+    const picture = module.Picture.decode(bytes);
+    try {
+      return this.wasm.Photo.fromRgb(picture.rgb, picture.width, picture.height);
+    } finally {
+      picture.free();
+    }
+  }
+
   #forget(number: number): void {
     this.#photos.get(number)?.free();
     this.#photos.delete(number);
@@ -103,7 +129,9 @@ export class Host {
     try {
       return this.wasm.Photo.decode(bytes);
     } catch (error) {
-      if (!(error as { unsupported?: boolean }).unsupported) throw error;
+      const { pictures, unsupported } = error as { pictures?: boolean; unsupported?: boolean };
+      if (pictures) return this.#decodePicture(bytes);
+      if (!unsupported) throw error;
       const bitmap = await createImageBitmap(source).catch(() => {
         throw error;
       });
@@ -111,6 +139,19 @@ export class Host {
       bitmap.close();
       return this.wasm.Photo.fromRgba(new Uint8ClampedArray(image.data), image.width, image.height);
     }
+  }
+}
+
+/** Weights for this many classes whose file names none are taken for ImageNet's. */
+const imagenetClasses = 1000;
+
+/** Names are a convenience: without them the classes have numbers. */
+async function imagenetLabels(): Promise<string[]> {
+  try {
+    const response = await fetch(new URL('./models/imagenet1k-labels.json', import.meta.url));
+    return response.ok ? ((await response.json()) as string[]) : [];
+  } catch {
+    return [];
   }
 }
 

@@ -28,6 +28,7 @@ const bundled = readdirSync(new URL('models/', top))
     // A bundler finds and copies the file by this expression.
     return `  ${JSON.stringify(name.split('.')[0])}: new URL('./models/${name}', import.meta.url),`;
   });
+copyFileSync(new URL('models/imagenet1k-labels.json', top), new URL('models/imagenet1k-labels.json', pkg));
 
 writeFileSync(
   new URL('models.js', pkg),

@@ -11,7 +11,7 @@ export class LocalWorker {
   onerror: ((event: { message: string }) => void) | null = null;
   onmessageerror: (() => void) | null = null;
   terminated = false;
-  readonly #host = new Host(fake as never, (reply) => this.deliver(reply));
+  readonly #host = new Host(fake as never, () => Promise.reject(new Error('no pictures here')), (reply) => this.deliver(reply));
 
   constructor() {
     LocalWorker.last = this;

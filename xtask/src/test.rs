@@ -78,6 +78,11 @@ fn clippy(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Re
                 .args(["--package=sklens", "--lib", "--test=browser", "--no-default-features"])
                 .args(["--", "--deny=warnings"]),
         )?;
+        process::run(
+            wasm::cargo(project, toolchain, "clippy")
+                .args(["--package=sklens", "--lib", "--no-default-features", "--features=pictures"])
+                .args(["--", "--deny=warnings"]),
+        )?;
         Ok(Outcome::Done)
     })
 }

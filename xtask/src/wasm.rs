@@ -1,4 +1,4 @@
-//! The engine as WebAssembly: `pkg/engine.js`, `pkg/engine_bg.wasm` and their types.
+//! The WebAssembly modules in `pkg/`, with their bindings and types: the engine, and the decoders that it seldom needs.
 
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
@@ -22,22 +22,41 @@ const MAX_GZIPPED: usize = 450 * 1024;
 const FORBIDDEN_CRATES: [&str; 3] = ["naga", "wgpu-core", "wgpu-hal"];
 const OPTIMIZATION: &str = "-O3";
 
-/// Compiles the library, generates the bindings, optimises and checks the size.
+/// A module: the library with some of its features.
+struct Module {
+    name: &'static str,
+    features: &'static str,
+    /// Whether every page loads it at once.
+    first: bool,
+}
+
+const MODULES: [Module; 2] = [
+    Module { name: "engine", features: "", first: true },
+    Module { name: "pictures", features: "pictures", first: false },
+];
+
+/// Compiles the library once for each module, generates the bindings, optimises and checks the size.
 pub fn build(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
     steps.run("wasm dependencies", || check_dependencies(project))?;
-    steps.run("wasm compilation", || {
-        process::run(cargo(project, toolchain, "build").args([
-            "--package",
-            "sklens",
-            "--lib",
-            "--profile",
-            "wasm",
-            "--no-default-features",
-        ]))?;
-        Ok(Outcome::Done)
-    })?;
-    steps.run("wasm bindings", || bind(project))?;
-    steps.run("wasm size", || check_size(&project.pkg().join("engine_bg.wasm")))
+    for module in &MODULES {
+        let name = module.name;
+        steps.run(&format!("{name}: compilation"), || {
+            process::run(cargo(project, toolchain, "build").args([
+                "--package=sklens",
+                "--lib",
+                "--profile=wasm",
+                "--no-default-features",
+                "--features",
+                module.features,
+            ]))?;
+            Ok(Outcome::Done)
+        })?;
+        steps.run(&format!("{name}: bindings"), || bind(project, name))?;
+        if module.first {
+            steps.run(&format!("{name}: size"), || check_size(&project.pkg().join(format!("{name}_bg.wasm"))))?;
+        }
+    }
+    Ok(())
 }
 
 /// `cargo SUBCOMMAND` for wasm32, with the toolchain that can compile it and a build directory of its own.
@@ -73,22 +92,22 @@ fn check_dependencies(project: &Project) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn bind(project: &Project) -> Result<Outcome> {
+fn bind(project: &Project, name: &str) -> Result<Outcome> {
     let input = project.wasm_target().join(WASM_TARGET).join("wasm/sklens.wasm");
     let wasm = fs::read(&input).with_context(|| format!("{} cannot be read", input.display()))?;
     let pkg = project.pkg();
-    let output = pkg.join("engine_bg.wasm");
+    let output = pkg.join(format!("{name}_bg.wasm"));
     let wasm_opt = page::node_program(project, "wasm-opt")?;
     let lock = fs::read(project.www().join("package-lock.json")).unwrap_or_default();
-    let stamp = Stamp::new(project, "wasm-bindings", (&wasm, lock, OPTIMIZATION));
-    let complete = ["engine.js", "engine.d.ts", "engine_bg.wasm"].iter().all(|name| pkg.join(name).is_file());
+    let stamp = Stamp::new(project, &format!("bindings-of-{name}"), (&wasm, lock, OPTIMIZATION));
+    let complete = [".js", ".d.ts", "_bg.wasm"].iter().all(|end| pkg.join(format!("{name}{end}")).is_file());
     if complete && stamp.is_current() {
         return Ok(Outcome::Skipped("the module is unchanged".into()));
     }
     Bindgen::new()
-        .input_bytes("engine", wasm)
+        .input_bytes(name, wasm)
         .web(true)?
-        .out_name("engine")
+        .out_name(name)
         // Otherwise `await init()` needs a URL.
         .omit_default_module_path(false)
         .typescript(true)

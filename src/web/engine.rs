@@ -1,0 +1,246 @@
+//! The engine's module: networks, photos, analyses.
+
+use super::set;
+use crate::image::{Photo as Pixels, WorkingImage, decode, sniff};
+use crate::overrides::{Overrides, RunOptions};
+use crate::session::{BackendChoice, Session, View};
+use crate::weights::Source;
+use crate::{Error, ErrorCode};
+use js_sys::{Float32Array, Function, Object};
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use wasm_bindgen::prelude::*;
+
+fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    value.serialize(&serializer).map_err(|e| Error::bad_option(format!("cannot hand over the result: {e}")).into())
+}
+
+fn from_js<T: for<'de> Deserialize<'de>>(value: JsValue) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value).map_err(|e| Error::bad_option(format!("bad options: {e}")).into())
+}
+
+/// `ModelInfo[]`.
+#[wasm_bindgen]
+pub fn models() -> Result<JsValue, JsValue> {
+    to_js(&crate::session::models()?)
+}
+
+/// A decoded photo, ready to be analysed at any zoom.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Photo(WorkingImage);
+
+#[wasm_bindgen]
+impl Photo {
+    /// Decodes JPEG.
+    ///
+    /// # Errors
+    /// `bad-image`; with the property `pictures` if the other module decodes the format, with `unsupported` if no module
+    /// does and the browser may know it.
+    pub fn decode(bytes: &[u8]) -> Result<Photo, JsValue> {
+        decode(bytes).map(|photo| Self(WorkingImage::new(photo))).map_err(|error| {
+            let object: JsValue = error.into();
+            if sniff(bytes).is_in_pictures() {
+                set(object.unchecked_ref(), "pictures", &JsValue::TRUE);
+            } else if !sniff(bytes).is_supported() {
+                set(object.unchecked_ref(), "unsupported", &JsValue::TRUE);
+            }
+            object
+        })
+    }
+
+    /// A photo that the other module decoded.
+    ///
+    /// # Errors
+    /// `bad-image` if the size does not fit the data.
+    #[wasm_bindgen(js_name = fromRgb)]
+    pub fn from_rgb(data: Vec<u8>, width: usize, height: usize) -> Result<Photo, JsValue> {
+        Ok(Self(WorkingImage::new(Pixels::from_rgb(data, width, height)?)))
+    }
+
+    /// A photo that the browser decoded: RGBA, not premultiplied.
+    ///
+    /// # Errors
+    /// `bad-image` if the size does not fit the data.
+    #[wasm_bindgen(js_name = fromRgba)]
+    pub fn from_rgba(data: &[u8], width: usize, height: usize) -> Result<Photo, JsValue> {
+        Ok(Self(WorkingImage::new(Pixels::from_rgba(data, width, height)?)))
+    }
+
+    /// Width of the upright photo.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> usize {
+        self.0.original_size()[0]
+    }
+
+    /// Height of the upright photo.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> usize {
+        self.0.original_size()[1]
+    }
+}
+
+/// `{ scales, center, size, override, tensors }`; `size` may be one side.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Options {
+    scales: Vec<f64>,
+    center: [f64; 2],
+    size: Option<Size>,
+    r#override: Overrides,
+    tensors: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let View { scales, center, run: RunOptions { overrides, tensors }, .. } = View::default();
+        Self { scales, center, size: None, r#override: overrides, tensors }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Size {
+    Square(usize),
+    Sides([usize; 2]),
+}
+
+/// An open network. Calls must not overlap; an overlapping call is refused.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Engine(RefCell<Session>);
+
+#[wasm_bindgen]
+impl Engine {
+    /// Opens a preset with the weights in `weights`; `on_progress` gets `{ phase: 'prepare', done, total }`.
+    ///
+    /// # Errors
+    /// `unknown-model`, `bad-weights`, `bad-option`, `device-lost`.
+    pub async fn open(
+        model: String,
+        weights: web_sys::Blob,
+        backend: JsValue,
+        on_progress: Function,
+    ) -> Result<Engine, JsValue> {
+        let choice: BackendChoice = from_js(backend)?;
+        let session = Session::open(&model, Source::Blob(weights), choice, |progress| {
+            let object = Object::new();
+            set(&object, "phase", &"prepare".into());
+            set(&object, "done", &progress.done.into());
+            set(&object, "total", &progress.total.into());
+            // A listener that throws must not stop the loading.
+            let _ = on_progress.call1(&JsValue::NULL, &object);
+        });
+        Ok(Self(RefCell::new(session.await?)))
+    }
+
+    /// `SessionInfo`.
+    ///
+    /// # Errors
+    /// `bad-option` while another call runs.
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        let session = self.0.try_borrow().map_err(|_| busy())?;
+        to_js(&session.info()?)
+    }
+
+    /// Names the classes of a file that does not name them itself.
+    ///
+    /// # Errors
+    /// `bad-option` while another call runs.
+    #[wasm_bindgen(js_name = nameClasses)]
+    pub fn name_classes(&self, labels: Vec<String>) -> Result<(), JsValue> {
+        self.0.try_borrow_mut().map_err(|_| busy())?.name_classes(labels);
+        Ok(())
+    }
+
+    /// All zooms of `photo` as one batch: `Result[]`.
+    ///
+    /// # Errors
+    /// `bad-option`, `device-lost`.
+    #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
+    pub async fn analyze(&self, photo: &Photo, options: JsValue) -> Result<JsValue, JsValue> {
+        let options: Options = if options.is_undefined() { Options::default() } else { from_js(options)? };
+        let size = options.size.map(|size| match size {
+            Size::Square(side) => [side, side],
+            Size::Sides(sides) => sides,
+        });
+        let run = RunOptions { overrides: options.r#override, tensors: options.tensors };
+        let view = View { scales: options.scales, center: options.center, size, run };
+        let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
+        results_to_js(&session.analyze(&photo.0, &view).await?)
+    }
+
+    /// A ready input `[n, 3, h, w]` with `{ override, tensors }`: `Result[]`.
+    ///
+    /// # Errors
+    /// `bad-option`, `device-lost`.
+    #[wasm_bindgen(js_name = analyzeTensor)]
+    #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
+    pub async fn analyze_tensor(&self, data: &[f32], shape: Vec<usize>, options: JsValue) -> Result<JsValue, JsValue> {
+        let run: RunOptions = if options.is_undefined() { RunOptions::default() } else { from_js(options)? };
+        let shape = shape.try_into().map_err(|_| Error::bad_option("shape must be [n, 3, h, w]"))?;
+        let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
+        results_to_js(&session.analyze_tensor_with(data, shape, &run).await?)
+    }
+}
+
+fn busy() -> JsValue {
+    Error::new(ErrorCode::BadOption, "the engine is busy; wait for the call before").into()
+}
+
+/// As serde writes them, with `Float32Array`s for logits and attention.
+fn results_to_js(results: &[crate::analysis::Analysis]) -> Result<JsValue, JsValue> {
+    let all = js_sys::Array::new();
+    for result in results {
+        let object: Object = to_js(&Summary::from(result))?.unchecked_into();
+        set(&object, "logits", &Float32Array::from(result.logits.as_slice()));
+        let units = js_sys::Array::new();
+        for unit in &result.units {
+            let summary = UnitSummary {
+                name: &unit.name,
+                path: &unit.path,
+                mean_difference: unit.mean_difference,
+                expected_kernel: unit.expected_kernel,
+                receptive_field: unit.receptive_field,
+            };
+            let entry: Object = to_js(&summary)?.unchecked_into();
+            set(&entry, "attention", &Float32Array::from(unit.attention.as_slice()));
+            units.push(&entry);
+        }
+        set(&object, "units", &units);
+        let tensors = Object::new();
+        for (name, tensor) in &result.tensors {
+            let entry = Object::new();
+            set(&entry, "shape", &to_js(&tensor.shape)?);
+            set(&entry, "data", &Float32Array::from(tensor.data.as_slice()));
+            set(&tensors, name, &entry);
+        }
+        set(&object, "tensors", &tensors);
+        all.push(&object);
+    }
+    Ok(all.into())
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    scale: f64,
+    top: &'a [crate::analysis::Prediction],
+    milliseconds: f64,
+}
+
+impl<'a> From<&'a crate::analysis::Analysis> for Summary<'a> {
+    fn from(result: &'a crate::analysis::Analysis) -> Self {
+        Self { scale: result.scale, top: &result.top, milliseconds: result.milliseconds }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UnitSummary<'a> {
+    name: &'a str,
+    path: &'a str,
+    mean_difference: Option<f32>,
+    expected_kernel: f32,
+    receptive_field: crate::graph::FieldSizes,
+}

@@ -1,0 +1,127 @@
+/** The page and the API against `sklens analyze`: one engine, one answer. `SKLENS_CLI` names the tool. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openSite, visit, type Gpu, type Site } from './browser';
+import { drop, galleryFiles, galleryPhoto, read, runOn, settled, zoomTo } from './explorer';
+
+const tool = process.env.SKLENS_CLI;
+const folder = new URL('../public/gallery/', import.meta.url);
+const fixtures = new URL('../../tests/fixtures/images/', import.meta.url);
+const tolerance = 1e-3;
+
+interface Line {
+  scale: number;
+  logits: number[];
+  top: { label: string; probability: number }[];
+  units: { name: string; attention: number[]; meanDifference: number }[];
+}
+
+/** The tool's results for one photo. */
+async function commandLine(file: string, scales: number[], from = folder): Promise<Line[]> {
+  const path = fileURLToPath(new URL(file, from));
+  const options = ['analyze', path, '--scales', scales.join(','), '--backend', 'cpu', '--json'];
+  const { stdout } = await promisify(execFile)(tool as string, options, { maxBuffer: 1 << 26 });
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+}
+
+function distance(a: readonly number[], b: readonly number[]): number {
+  expect(a.length).toBe(b.length);
+  return Math.max(...a.map((value, index) => Math.abs(value - (b[index] ?? NaN))));
+}
+
+describe.skipIf(!tool).each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
+  { gpu: 'webgpu', backend: 'gpu' },
+  { gpu: 'none', backend: 'cpu' },
+])('the $backend engine', ({ gpu, backend }) => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await openSite(gpu);
+  });
+  afterAll(() => site.close());
+
+  test('shows for a dropped photo what the command line prints', async () => {
+    const { page, problems } = await visit(site);
+    await settled(page);
+    if (backend === 'gpu') await runOn(page, 'gpu');
+    const file = (await galleryFiles())[4] as string;
+    await drop(page, await galleryPhoto(file), file, 'image/jpeg');
+    await page.getByText('It stays on this device').waitFor();
+    await settled(page);
+    await zoomTo(page, 1.83);
+    const shown = await read(page);
+    const printed = await commandLine(file, [1, 1.5, 2, 1.83]);
+    for (const [index, { name }] of (printed[0] as Line).units.entries()) {
+      const differences = printed.map(({ units }) => (units[index] as Line['units'][number]).meanDifference);
+      expect(distance(shown.units[name] ?? [], differences), name).toBeLessThan(tolerance);
+    }
+    const now = (printed[3] as Line).top;
+    expect(shown.predictions.map(({ label }) => label)).toEqual(now.map(({ label }) => label));
+    for (const [index, { percent }] of shown.predictions.entries()) {
+      expect(Math.abs(percent - 100 * (now[index]?.probability ?? NaN))).toBeLessThan(0.6);
+    }
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('computes for gallery photos what the command line computes', async () => {
+    const { page } = await visit(site);
+    await settled(page);
+    // A software adapter takes seconds for each photo.
+    const files = (await galleryFiles()).slice(0, backend === 'gpu' ? 2 : undefined);
+    for (const file of files) {
+      const scales = [1, 1.5, 2];
+      const found = await page.evaluate(
+        async ({ file, scales, backend }) => {
+          const photo = await (await fetch(`gallery/${file}`)).blob();
+          const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend });
+          const results = await session.analyze(photo, { scales });
+          session.close();
+          return results.map(({ logits, units }) => ({
+            logits: [...logits],
+            attention: units.map(({ attention }) => [...attention]),
+          }));
+        },
+        { file, scales, backend },
+      );
+      const printed = await commandLine(file, scales);
+      for (const [index, line] of printed.entries()) {
+        const result = found[index] as (typeof found)[number];
+        expect(distance(result.logits, line.logits), `${file}, logits at ${line.scale}`).toBeLessThan(tolerance);
+        for (const [unit, { name, attention }] of line.units.entries()) {
+          expect(distance(result.attention[unit] ?? [], attention), `${file}, ${name}`).toBeLessThan(tolerance);
+        }
+      }
+    }
+    await page.close();
+  });
+});
+
+test.skipIf(!tool)('PNG and WebP, decoded by a module of their own, give what the command line gives', async () => {
+  const site = await openSite('none');
+  const { page, problems } = await visit(site);
+  await settled(page);
+  for (const file of ['alpha.png', 'grey16.png', 'lossy.webp', 'lossless.webp']) {
+    const base64 = (await readFile(new URL(file, fixtures))).toString('base64');
+    const logits = await page.evaluate(async (base64) => {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend: 'cpu' });
+      const [result] = await session.analyze(new Blob([bytes]));
+      session.close();
+      return [...(result?.logits ?? [])];
+    }, base64);
+    const [printed] = await commandLine(file, [1], fixtures);
+    expect(distance(logits, printed?.logits ?? []), file).toBeLessThan(tolerance);
+  }
+  expect(problems).toEqual([]);
+  await site.close();
+});
+
+test('the tool is compared in the full run', () => {
+  expect(process.env.SKLENS_URL === undefined || tool !== undefined).toBe(true);
+});
