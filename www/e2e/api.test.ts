@@ -43,6 +43,54 @@ describe('window.sklens', () => {
     });
   });
 
+  test('overrides attention in one call, returns tensors and receptive fields', async () => {
+    const found = await page.evaluate(async () => {
+      const { sklens, photo, model, codeOf } = window as unknown as Setting;
+      const session = await sklens.open({ model, backend: 'cpu' });
+      const [plain] = await session.analyze(photo);
+      if (!plain) throw new Error('no result');
+      const frozen = Object.fromEntries(plain.units.map(({ name, attention }) => [name, attention]));
+      const overridden = {
+        largest: await session.analyze(photo, { override: { '*': 'largest' } }),
+        swap: await session.analyze(photo, { override: { SK_2_1: ['swap', { off: [0] }] }, tensors: ['conv1.0'] }),
+        frozen: await session.analyze(photo, { scales: [2], override: frozen }),
+        after: await session.analyze(photo),
+      };
+      const unknown = await codeOf(session.analyze(photo, { override: { SK_9_9: 0.5 } }));
+      const short = await codeOf(session.analyze(photo, { override: { SK_2_1: new Float32Array(3) } }));
+      session.close();
+      const numbers = ([result]: typeof overridden.after) => ({
+        logits: [...(result?.logits ?? [])],
+        attention: result?.units.map(({ attention }) => [...attention]) ?? [],
+        fields: result?.units.map(({ receptiveField }) => receptiveField) ?? [],
+        differences: result?.units.map(({ meanDifference }) => meanDifference) ?? [],
+        tensors: Object.entries(result?.tensors ?? {}).map(([name, { shape, data }]) => ({ name, shape, length: data.length })),
+      });
+      return {
+        plain: numbers([plain]),
+        largest: numbers(overridden.largest),
+        swap: numbers(overridden.swap),
+        frozen: numbers(overridden.frozen),
+        after: numbers(overridden.after),
+        unknown,
+        short,
+      };
+    });
+    expect(new Set(found.largest.differences)).toEqual(new Set([1]));
+    for (const { expected, largest } of found.largest.fields) expect(expected).toBeCloseTo(largest, 3);
+    const [before, swapped] = [found.plain.attention[0] ?? [], found.swap.attention[0] ?? []];
+    const half = before.length / 2;
+    expect([swapped[0], swapped[half]]).toEqual([0, 0]);
+    expect([swapped[1], swapped[half + 1]]).toEqual([before[half + 1], before[1]]);
+    expect(found.swap.tensors).toMatchObject([{ name: 'conv1.0' }]);
+    expect(found.swap.tensors[0]?.length).toBe(found.swap.tensors[0]?.shape.reduce((a, b) => a * b, 1));
+    expect(found.frozen.attention).toEqual(found.plain.attention);
+    expect(found.after.logits).toEqual(found.plain.logits);
+    expect(found.unknown).toContain('bad-option');
+    expect(found.unknown).toContain('SK_9_9');
+    expect(found.short).toContain('SK_2_1');
+  });
+
   test('analyses Blob, ImageBitmap, ImageData and tensors; results keep the order of scales', async () => {
     const found = await page.evaluate(async () => {
       const { sklens, photo, model } = window as unknown as Setting;
