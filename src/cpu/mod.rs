@@ -14,7 +14,11 @@ pub fn description() -> String {
         let simd = if cfg!(target_feature = "simd128") { "SIMD" } else { "no SIMD" };
         return format!("WebAssembly, {simd}, one thread");
     }
-    format!("{}, {:?}, one thread", std::env::consts::ARCH, pulp::Arch::new())
+    #[cfg(target_arch = "x86_64")]
+    let simd = if std::is_x86_feature_detected!("avx2") { "AVX2" } else { "SSE2" };
+    #[cfg(not(target_arch = "x86_64"))]
+    let simd = "SIMD";
+    format!("{}, {simd}, one thread", std::env::consts::ARCH)
 }
 
 /// What a kernel's CPU twin sees: the plan's views, its constants and the buffers.
