@@ -11,7 +11,7 @@ use crate::setup;
 use crate::stamp::Stamp;
 use crate::steps::{Outcome, Steps};
 
-const SCRIPTS: [&str; 2] = ["reference/generate.py", "reference/images.py"];
+const SCRIPTS: [&str; 3] = ["reference/generate.py", "reference/images.py", "reference/labels.py"];
 
 /// Makes a virtual environment with the pinned packages and runs the generators in it.
 pub fn run(project: &Project, steps: &mut Steps) -> Result<()> {
