@@ -62,7 +62,7 @@ def build(
     """ShuffleNetV2 of `width` 0.5, 1.0 or 1.5 whose main branches hold `unit`.
 
     `sk`: selective kernel, one branch for each of `kernels` (odd, from dilation), inner width max(C / reduction, 32);
-    `sum`: the same branches without attention; `se`: one 3×3 branch with squeeze-and-excitation; `plain`: torchvision's.
+    `sum`: the same branches without attention; `se`: one 3×3 branch with an SE gate; `plain`: torchvision's.
     Input is [N, 3, H, W], output [N, classes]. PyTorch's default weights; see `initialise`.
     """
     if width not in WIDTHS:

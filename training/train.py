@@ -3,8 +3,8 @@
 usage: python train.py TINY_IMAGENET_200 RUN_FOLDER [options]
 
 The run folder receives `recipe.json`, `log.jsonl`, `checkpoint.pt` (every few minutes) and `averaged.safetensors` (the
-weights to use, written at every evaluation). Started again on the same folder, training continues from the checkpoint as
-if it had never stopped: everything random is drawn from the seed and the step's number.
+weights to use, written at every evaluation). Started again on the same folder, training continues from the checkpoint
+as if it had never stopped: everything random is drawn from the seed and the step's number.
 """
 
 import argparse
@@ -184,7 +184,9 @@ class Trainer:
     def restore(self, state: dict) -> None:
         if state["recipe"] != asdict(self.recipe):
             here = asdict(self.recipe)
-            changed = {name: (value, here.get(name)) for name, value in state["recipe"].items() if value != here.get(name)}
+            changed = {
+                name: (value, here.get(name)) for name, value in state["recipe"].items() if value != here.get(name)
+            }
             raise SystemExit(f"the run folder holds a run of another recipe (there, here): {changed}")
         self.step = state["step"]
         self.model.load_state_dict(state["model"])

@@ -8,6 +8,8 @@ import ctypes
 
 import torch
 from timm.layers import SelectiveKernel
+from timm.layers.selective_kernel import SelectiveKernelAttn
+from timm.layers.squeeze_excite import SEModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -53,13 +55,27 @@ def unit(branch2: nn.Sequential, x: Tensor) -> Tensor:
     """The depthwise part of the main branch."""
     inner = branch2[3]
     if isinstance(inner, SelectiveKernel):
-        return branches(x, [(path.conv, path.bn) for path in inner.paths], relu=True, attention=inner.attn)
+        paths = [(path.conv, path.bn) for path in inner.paths]
+        return branches(x, paths, relu=True, attention=lambda pooled: selective_attention(inner.attn, pooled))
     if isinstance(inner, BranchSum):
         return branches(x, [(path.conv, path.bn) for path in inner.paths], relu=True, attention=None)
     if isinstance(inner, SqueezeExcite):
-        gate = lambda pooled: inner.gate.gate(inner.gate.fc2(inner.gate.act(inner.gate.fc1(pooled[:, 0]))))[:, None]
-        return branches(x, [(inner.path.conv, inner.path.bn)], relu=True, attention=gate)
+        path = [(inner.path.conv, inner.path.bn)]
+        return branches(x, path, relu=True, attention=lambda pooled: excitation(inner.gate, pooled))
     return branches(x, [(inner, branch2[4])], relu=False, attention=None)
+
+
+def selective_attention(attn: SelectiveKernelAttn, pooled: Tensor) -> Tensor:
+    """timm's attention, its 1×1 convolutions as matrix products, which cost a fifth of the time on vectors."""
+    reduced = F.linear(pooled.sum(1), attn.fc_reduce.weight.flatten(1))
+    reduced = attn.act(attn.bn(reduced[..., None, None])).flatten(1)
+    return F.linear(reduced, attn.fc_select.weight.flatten(1)).view(pooled.shape).softmax(1)
+
+
+def excitation(module: SEModule, pooled: Tensor) -> Tensor:
+    """timm's squeeze-and-excitation gate of the one branch."""
+    reduced = module.act(module.bn(module.fc1(pooled[:, 0, :, None, None])))
+    return module.gate(module.fc2(reduced)).flatten(1)[:, None]
 
 
 def pointwise(x: Tensor, layers) -> Tensor:
@@ -75,11 +91,11 @@ def pointwise_shuffle(x: Tensor, layers, shortcut: Tensor, split: bool) -> tuple
 
 
 def branches(x: Tensor, layers: list[tuple[nn.Conv2d, nn.BatchNorm2d]], relu: bool, attention) -> Tensor:
-    """Σ attention · branch(x). `attention` maps the pooled branches [N, M, C, 1, 1] to weights of that shape."""
+    """Σ attention · branch(x). `attention` maps the pooled branches [N, M, C] to weights of that shape."""
     parameters = [t for conv, norm in layers for t in (conv.weight, norm.weight, norm.bias)]
     run = BranchesRun(x, layers, relu, pooled=attention is not None)
     pooled = Branches.apply(run, x, *parameters)
-    weights = attention(pooled[..., None, None]).flatten(2) if attention is not None else None
+    weights = attention(pooled) if attention is not None else None
     return Select.apply(run, pooled, weights)
 
 
@@ -99,7 +115,9 @@ def padded(channels: int) -> int:
     return -(-channels // LANES) * LANES
 
 
-def convolve(ctx, x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def convolve(
+    ctx, x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, norm: nn.BatchNorm2d
+) -> tuple[Tensor, Tensor]:
     """Convolution and statistics; saves what `convolve_backward` needs."""
     out, into = weight.shape
     u, state = torch.empty(*x.shape[:3], padded(out)), torch.empty(4, padded(out))

@@ -52,7 +52,9 @@ def test_hold_out_takes_the_same_number_of_every_class():
     kept, held = data.hold_out(data.Split(images, labels), 7)
     assert held.labels.bincount().tolist() == [7] * 4
     assert sorted(kept.images.flatten().tolist() + held.images.flatten().tolist()) == list(range(400))
-    assert torch.equal(labels[held.images.flatten()], held.labels) and torch.equal(labels[kept.images.flatten()], kept.labels)
+    assert torch.equal(labels[held.images.flatten()], held.labels) and torch.equal(
+        labels[kept.images.flatten()], kept.labels
+    )
     again = data.hold_out(data.Split(images, labels), 7)[1]
     assert torch.equal(again.images, held.images)
     assert len(data.hold_out(data.Split(images, labels), 0)[1]) == 0

@@ -11,14 +11,15 @@ import model as models
 fast = pytest.importorskip("fast.forward")
 
 VARIANTS = {
-    "sk": {},
+    "sk 1.0×": {"width": 1.0},
+    "sk 0.5×": {},
     "three branches": {"kernels": (3, 5, 7)},
-    "r = 4": {"reduction": 4},
-    "0.5×": {"width": 0.5},
+    "r = 1": {"reduction": 1},
     "sum": {"unit": "sum"},
     "se": {"unit": "se"},
     "plain": {"unit": "plain"},
 }
+SIDE = 48
 
 
 def loss_of(run, images, labels):
@@ -30,10 +31,10 @@ def loss_of(run, images, labels):
 def disagreements(variant, seed):
     """What differs from the plain model in f64, by name; empty if they agree."""
     generator = torch.Generator().manual_seed(seed)
-    fused = models.build(classes=30, **VARIANTS[variant])
+    fused = models.build(**{"width": 0.5, "classes": 30} | VARIANTS[variant])
     models.initialise(fused, generator)
     exact = copy.deepcopy(fused.train()).double()
-    images = torch.randn(8, 3, 64, 64, generator=generator)
+    images = torch.randn(8, 3, SIDE, SIDE, generator=generator)
     labels = torch.randint(30, (8,), generator=generator)
     expected = loss_of(exact, images.double(), labels)
     found = loss_of(lambda x: fast.forward(fused, x), images, labels)

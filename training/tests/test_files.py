@@ -20,7 +20,9 @@ import train as training
 
 
 def photo(width, height, mode="RGB"):
-    values = torch.randint(256, (height, width, len(mode)), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    values = torch.randint(
+        256, (height, width, len(mode)), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
     return Image.fromarray(values.numpy(), mode)
 
 
@@ -52,7 +54,9 @@ class Brightness(nn.Module):
         self.scale = nn.Parameter(torch.ones(1))
 
     def forward(self, x):
-        grey = (x * torch.tensor(augment.STD).view(1, 3, 1, 1) + torch.tensor(augment.MEAN).view(1, 3, 1, 1)).mean((1, 2, 3))
+        grey = (x * torch.tensor(augment.STD).view(1, 3, 1, 1) + torch.tensor(augment.MEAN).view(1, 3, 1, 1)).mean(
+            (1, 2, 3)
+        )
         return -(grey[:, None] * 10 - 0.5 - torch.arange(10)).abs() * self.scale
 
 
@@ -96,7 +100,9 @@ def test_export_writes_what_the_engine_reads(run, tmp_path, monkeypatch):
     assert types == {torch.float16}
     assert about["architecture"] == "sk_shufflenet_v2_x0_5" and about["num_classes"] == "3"
     assert about["input_size"] == "112" and about["mean"] == "0.485,0.456,0.406" and about["interpolation"] == "bicubic"
-    assert json.loads(about["labels"]) == ["a", "b", "c"] and about["commit"] == "abc" and "ImageNet" in about["licence"]
+    assert (
+        json.loads(about["labels"]) == ["a", "b", "c"] and about["commit"] == "abc" and "ImageNet" in about["licence"]
+    )
     loaded, _ = evaluate.load(out)
     images = torch.randn(2, 3, 64, 64)
     torch.testing.assert_close(loaded(images), network.eval()(images), rtol=1e-2, atol=1e-2)
