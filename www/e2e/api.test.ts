@@ -81,7 +81,9 @@ describe('window.sklens', () => {
     const [before, swapped] = [found.plain.attention[0] ?? [], found.swap.attention[0] ?? []];
     const half = before.length / 2;
     expect([swapped[0], swapped[half]]).toEqual([0, 0]);
-    expect([swapped[1], swapped[half + 1]]).toEqual([before[half + 1], before[1]]);
+    // Keeping a tensor changes the plan, and with it the order of a sum.
+    expect(swapped[1]).toBeCloseTo(before[half + 1] as number, 5);
+    expect(swapped[half + 1]).toBeCloseTo(before[1] as number, 5);
     expect(found.swap.tensors).toMatchObject([{ name: 'conv1.0' }]);
     expect(found.swap.tensors[0]?.length).toBe(found.swap.tensors[0]?.shape.reduce((a, b) => a * b, 1));
     expect(found.frozen.attention).toEqual(found.plain.attention);
