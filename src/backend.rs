@@ -1,7 +1,7 @@
 //! One interface over the two executors.
 
 use crate::cpu::CpuExecutor;
-use crate::gpu::{GpuConstants, GpuDevice, GpuExecutor};
+use crate::gpu::{GpuConstants, GpuDevice, GpuExecutor, Watch};
 use crate::graph::TensorId;
 use crate::kernels::{Lowering, Packed};
 use crate::plan::{Plan, StorageId};
@@ -23,6 +23,17 @@ impl Backend {
         match self {
             Self::Cpu => "cpu",
             Self::Gpu(_) => "gpu",
+        }
+    }
+    /// Whether plans run on the GPU.
+    pub fn is_gpu(&self) -> bool {
+        matches!(self, Self::Gpu(_))
+    }
+    /// Catches what goes wrong on the GPU from here on; nothing on the CPU.
+    pub(crate) fn watch(&self) -> Option<Watch<'_>> {
+        match self {
+            Self::Cpu => None,
+            Self::Gpu(device) => Some(device.watch()),
         }
     }
     /// Bytes that one storage may have.
@@ -87,13 +98,29 @@ impl Constants {
         }
     }
     /// Adds the constants of the next step.
-    pub fn push(&mut self, backend: &Backend, packed: Vec<Packed>) {
+    ///
+    /// # Errors
+    /// `bad-option` if these constants are for the other kind of backend.
+    pub fn push(&mut self, backend: &Backend, packed: Vec<Packed>) -> Result<()> {
         match (self, backend) {
             (Self::Gpu(all), Backend::Gpu(device)) => all.push(device, &packed),
-            (Self::Cpu(all), _) => all.push(packed),
-            (Self::Gpu(_), Backend::Cpu) => unreachable!("constants belong to the backend that they were made for"),
+            (Self::Cpu(all), Backend::Cpu) => all.push(packed),
+            _ => return Err(misplaced(backend)),
+        }
+        Ok(())
+    }
+
+    /// Steps whose constants are here.
+    fn steps(&self) -> usize {
+        match self {
+            Self::Cpu(all) => all.len(),
+            Self::Gpu(all) => all.steps(),
         }
     }
+}
+
+fn misplaced(backend: &Backend) -> Error {
+    Error::bad_option(format!("the constants were not made for the {} backend; make them anew", backend.name()))
 }
 
 /// What a run reads back.
@@ -131,13 +158,21 @@ impl Runner {
     /// Takes buffers and, on the GPU, records the dispatches.
     ///
     /// # Errors
-    /// `device-lost` if the GPU refuses.
+    /// `device-lost` if the GPU refuses, `bad-option` if the constants are of another plan or backend.
     pub async fn new(backend: &Backend, plan: Plan, constants: Rc<Constants>) -> Result<Self> {
+        if constants.steps() != plan.steps.len() {
+            return Err(Error::bad_option(format!(
+                "there are constants for {} steps; the plan has {}",
+                constants.steps(),
+                plan.steps.len()
+            )));
+        }
         let executor = match (backend, &*constants) {
             (Backend::Gpu(device), Constants::Gpu(on_device)) => {
                 Executor::Gpu(GpuExecutor::new(device.clone(), &plan, on_device).await?)
             }
-            _ => Executor::Cpu(CpuExecutor::new(&plan), constants),
+            (Backend::Cpu, Constants::Cpu(_)) => Executor::Cpu(CpuExecutor::new(&plan), constants),
+            _ => return Err(misplaced(backend)),
         };
         Ok(Self { plan, executor })
     }

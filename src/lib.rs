@@ -17,6 +17,7 @@ pub mod kernels;
 pub mod network;
 pub mod overrides;
 pub mod plan;
+mod self_check;
 pub mod session;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

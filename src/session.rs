@@ -1,10 +1,10 @@
 //! An open network: weights on a backend, plans made as they are needed.
 
+mod placement;
 mod prepared;
 
 use crate::analysis::{self, Analysis, TensorValues};
 use crate::backend::{Backend, Constants, Runner, Values};
-use crate::gpu::GpuDevice;
 use crate::graph::{Branch, Graph};
 use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size};
 use crate::network::{Accuracy, Network, Paper, preset};
@@ -12,6 +12,7 @@ use crate::overrides::RunOptions;
 use crate::plan::{LANES, Packing, Plan, PlanOptions};
 use crate::weights::{Checkpoint, Source};
 use crate::{Error, Result};
+use placement::{Placed, load, place};
 use prepared::{Prepared, RunnerKey};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -269,9 +270,8 @@ impl Session {
         let graph = network.graph(preprocessing.input_size, classes)?;
         checkpoint.check(&network.name, &graph.parameters())?;
         let labels = labels_of(&checkpoint, classes)?;
-        let (backend, reason) = choose(choice).await?;
         let plan = Plan::new(&graph, &PlanOptions::batch(1))?;
-        let constants = load(&backend, &plan, &checkpoint, &mut progress).await?;
+        let Placed { backend, reason, constants } = place(choice, &plan, &checkpoint, &mut progress).await?;
         Ok(Self {
             network,
             preprocessing,
@@ -491,50 +491,6 @@ impl Session {
             }
         }
         Ok(results)
-    }
-}
-
-/// Packs the weights step by step, so that never more than one step's tensors are in memory twice.
-async fn load(
-    backend: &Backend,
-    plan: &Plan,
-    checkpoint: &Checkpoint,
-    progress: &mut impl FnMut(Progress),
-) -> Result<Constants> {
-    let reader = checkpoint.reader().await?;
-    let mut constants = Constants::new(backend);
-    for (done, step) in plan.steps.iter().enumerate() {
-        let parameters = reader.read(&step.parameters()).await?;
-        let packed = step.pack(&plan.views, &parameters)?;
-        if let Some(large) = packed.iter().find(|p| p.bytes().len() as u64 > backend.max_storage()) {
-            return Err(Error::bad_weights(format!(
-                "{} needs a buffer of {} bytes; the {} backend allows {} here",
-                step.parameters().join(", "),
-                large.bytes().len(),
-                backend.name(),
-                backend.max_storage()
-            )));
-        }
-        constants.push(backend, packed);
-        progress(Progress { done: done + 1, total: plan.steps.len() });
-    }
-    Ok(constants)
-}
-
-async fn choose(choice: BackendChoice) -> Result<(Backend, String)> {
-    let chosen = || "It was chosen.".to_string();
-    if choice == BackendChoice::Cpu {
-        return Ok((Backend::Cpu, chosen()));
-    }
-    match GpuDevice::open().await {
-        Ok(device) if choice == BackendChoice::Gpu => Ok((Backend::Gpu(Rc::new(device)), chosen())),
-        Ok(device) if device.adapter.software => {
-            let name = &device.adapter.name;
-            Ok((Backend::Cpu, format!("The only adapter, {name}, is software and slower than this.")))
-        }
-        Ok(device) => Ok((Backend::Gpu(Rc::new(device)), "It is the fastest here.".into())),
-        Err(error) if choice == BackendChoice::Gpu => Err(error),
-        Err(error) => Ok((Backend::Cpu, error.message)),
     }
 }
 

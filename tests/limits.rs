@@ -42,7 +42,7 @@ fn run(backend: &Backend, graph: &Graph, input: &[f32]) -> Vec<f32> {
     }
     let mut constants = Constants::new(backend);
     for step in &plan.steps {
-        constants.push(backend, step.pack(&plan.views, &parameters).expect("pack"));
+        constants.push(backend, step.pack(&plan.views, &parameters).expect("pack")).expect("constants");
     }
     let mut runner = block_on(Runner::new(backend, plan, Rc::new(constants))).expect("runner");
     runner.write(graph.input, input);

@@ -31,6 +31,7 @@ pub struct GpuDevice {
     /// The adapter behind the device.
     pub adapter: Adapter,
     lost: Arc<OnceLock<String>>,
+    refused: Arc<OnceLock<String>>,
     modules: RefCell<HashMap<&'static str, wgpu::ShaderModule>>,
     pipelines: RefCell<HashMap<PipelineKey, wgpu::ComputePipeline>>,
 }
@@ -41,12 +42,30 @@ impl std::fmt::Debug for PipelineKey {
     }
 }
 
+/// Pipelines kept for later plans; a page that tries every input size would otherwise collect thousands.
+const KEPT_PIPELINES: usize = 256;
+
+/// What a device may take of its adapter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeviceLimits {
+    /// Largest buffer and binding in bytes; all that the adapter offers if absent.
+    pub max_buffer: Option<u64>,
+}
+
 impl GpuDevice {
     /// Opens the fastest adapter with all the limits it offers.
     ///
     /// # Errors
     /// `device-lost` with the platform's reason if there is no adapter or it refuses a device.
     pub async fn open() -> Result<Self> {
+        Self::open_within(DeviceLimits::default()).await
+    }
+
+    /// Opens the fastest adapter with less than it offers.
+    ///
+    /// # Errors
+    /// As [`GpuDevice::open`].
+    pub async fn open_within(limits: DeviceLimits) -> Result<Self> {
         #[cfg(target_arch = "wasm32")]
         super::browser::check_webgpu()?;
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -56,8 +75,13 @@ impl GpuDevice {
         };
         let adapter = instance.request_adapter(&options).await.map_err(|_| Error::device_lost(NO_ADAPTER))?;
         let info = adapter_info(&adapter).await;
-        let descriptor =
-            wgpu::DeviceDescriptor { label: Some("sklens"), required_limits: adapter.limits(), ..Default::default() };
+        let mut required_limits = adapter.limits();
+        if let Some(bytes) = limits.max_buffer {
+            required_limits.max_buffer_size = required_limits.max_buffer_size.min(bytes);
+            required_limits.max_storage_buffer_binding_size =
+                required_limits.max_storage_buffer_binding_size.min(bytes);
+        }
+        let descriptor = wgpu::DeviceDescriptor { label: Some("sklens"), required_limits, ..Default::default() };
         let (device, queue) = adapter
             .request_device(&descriptor)
             .await
@@ -68,11 +92,18 @@ impl GpuDevice {
             // A second loss of the same device says nothing new.
             let _ = flag.set(format!("{reason:?}: {message}"));
         });
+        let refused = Arc::new(OnceLock::new());
+        let flag = refused.clone();
+        // The default handler panics natively and only logs in a browser.
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let _ = flag.set(error.to_string());
+        }));
         Ok(Self {
             device,
             queue,
             adapter: describe(&info),
             lost,
+            refused,
             modules: RefCell::default(),
             pipelines: RefCell::default(),
         })
@@ -89,12 +120,33 @@ impl GpuDevice {
         self.pipelines.borrow().len()
     }
 
-    /// Fails if the device is gone.
+    /// Fails if the device is gone or an operation outside every [`Watch`] failed.
+    ///
+    /// # Errors
+    /// `device-lost` with the driver's reason.
     pub fn check(&self) -> Result<()> {
-        match self.lost.get() {
-            Some(reason) => Err(Error::device_lost(format!("the GPU device was lost ({reason})"))),
+        if let Some(reason) = self.lost.get() {
+            return Err(Error::device_lost(format!("the GPU device was lost ({reason})")));
+        }
+        match self.refused.get() {
+            Some(reason) => Err(Error::device_lost(format!("{} failed: {reason}", self.adapter.name))),
             None => Ok(()),
         }
+    }
+
+    /// Gives the device up at once; whatever uses it afterwards fails with `device-lost`.
+    pub fn destroy(&self) {
+        self.device.destroy();
+    }
+
+    /// Catches what goes wrong on the device until [`Watch::end`].
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        let filters: &[_] = match cfg!(target_arch = "wasm32") {
+            // wgpu cannot read a browser's internal error; it then surfaces as an uncaptured one.
+            true => &[wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory],
+            false => &[wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal],
+        };
+        Watch { device: self, scopes: filters.iter().map(|&filter| self.device.push_error_scope(filter)).collect() }
     }
 
     pub(super) fn pipeline(&self, dispatch: &Dispatch) -> wgpu::ComputePipeline {
@@ -103,6 +155,10 @@ impl GpuDevice {
         let key = PipelineKey { shader: name, entry, constants };
         if let Some(pipeline) = self.pipelines.borrow().get(&key) {
             return pipeline.clone();
+        }
+        if self.pipeline_count() >= KEPT_PIPELINES {
+            // Recorded plans hold on to theirs.
+            self.pipelines.borrow_mut().clear();
         }
         let mut modules = self.modules.borrow_mut();
         let module = modules.entry(name).or_insert_with(|| {
@@ -125,6 +181,41 @@ impl GpuDevice {
         self.pipelines.borrow_mut().insert(key, pipeline.clone());
         pipeline
     }
+}
+
+/// The error scopes of a stretch of work.
+pub(crate) struct Watch<'a> {
+    device: &'a GpuDevice,
+    /// The innermost last.
+    scopes: Vec<wgpu::ErrorScopeGuard>,
+}
+
+impl Watch<'_> {
+    /// Fails with what went wrong since the start; `work` completes "the adapter … refused".
+    ///
+    /// # Errors
+    /// `device-lost` with the driver's message.
+    pub async fn end(self, work: &str) -> Result<()> {
+        // Scopes are closed in order before anything is awaited, so that other work is not caught by them.
+        let pops: Vec<_> = self.scopes.into_iter().rev().map(wgpu::ErrorScopeGuard::pop).collect();
+        let mut error = None;
+        for pop in pops {
+            let found = pop.await;
+            // Out of memory is an inner scope; what it makes invalid is an outer one's.
+            error = error.or(found);
+        }
+        // Natively a loss is told only when the device is polled; failing to poll is a loss as well.
+        let _ = self.device.device.poll(wgpu::PollType::Poll);
+        self.device.check()?;
+        error.map_or(Ok(()), |error| Err(refusal(&self.device.adapter.name, work, &error)))
+    }
+}
+
+fn refusal(adapter: &str, work: &str, error: &wgpu::Error) -> Error {
+    Error::device_lost(match error {
+        wgpu::Error::OutOfMemory { .. } => format!("{adapter} is out of memory for {work}"),
+        _ => format!("{adapter} refused {work}: {error}"),
+    })
 }
 
 /// Why there is nothing to run on.
@@ -153,4 +244,16 @@ fn describe(info: &wgpu::AdapterInfo) -> Adapter {
     let software = info.device_type == wgpu::DeviceType::Cpu || known_software.iter().any(|s| lower.contains(s));
     let name = if info.name.is_empty() { format!("{:?} adapter", info.device_type) } else { info.name.clone() };
     Adapter { name, software }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_memory_is_told_in_words() {
+        let error =
+            wgpu::Error::OutOfMemory { source: Box::new(std::io::Error::other("VK_ERROR_OUT_OF_DEVICE_MEMORY")) };
+        assert_eq!(refusal("Adapter", "the weights", &error).message, "Adapter is out of memory for the weights");
+    }
 }

@@ -6,7 +6,10 @@ use crate::kernels::{Lowering, Operand, Packed};
 use crate::plan::{LANES, Plan, StorageId};
 use crate::{Error, Result};
 use std::rc::Rc;
-use wgpu::util::DeviceExt;
+use std::time::Duration;
+
+/// No run that is worth waiting for takes longer; beyond it the driver hangs.
+const LONGEST_RUN: Duration = Duration::from_secs(600);
 
 /// The constants of a plan's steps on the device.
 #[derive(Debug, Default)]
@@ -16,13 +19,21 @@ impl GpuConstants {
     /// Uploads the constants of the next step.
     pub fn push(&mut self, device: &GpuDevice, packed: &[Packed]) {
         let upload = |p: &Packed| {
-            device.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+            // A buffer that is mapped at creation would throw in a browser that is out of memory.
+            let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("constant"),
-                contents: p.bytes(),
-                usage: wgpu::BufferUsages::STORAGE,
-            })
+                size: p.bytes().len() as u64,
+                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            device.queue.write_buffer(&buffer, 0, p.bytes());
+            buffer
         };
         self.0.push(packed.iter().map(upload).collect());
+    }
+    /// Steps whose constants are here.
+    pub fn steps(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -44,16 +55,10 @@ impl GpuExecutor {
     /// `device-lost` with the driver's message if the device is gone, out of memory, or refuses a shader.
     pub async fn new(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants) -> Result<Self> {
         device.check()?;
-        let validation = device.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let memory = device.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let watch = device.watch();
         let executor = Self::record(device.clone(), plan, constants);
-        let memory = memory.pop().await;
-        let validation = validation.pop().await;
-        device.check()?;
-        match memory.or(validation) {
-            Some(error) => Err(Error::device_lost(format!("{} refused the network: {error}", device.adapter.name))),
-            None => Ok(executor),
-        }
+        watch.end("the network").await?;
+        Ok(executor)
     }
 
     fn record(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants) -> Self {
@@ -125,10 +130,11 @@ impl GpuExecutor {
     /// Runs the plan and reads [`Plan::read_back`] back, each storage whole.
     ///
     /// # Errors
-    /// `device-lost` if the device went away.
+    /// `device-lost` if the device went away, refuses the run, or does not finish it in ten minutes.
     pub async fn run(&self, plan: &Plan) -> Result<Vec<(StorageId, Vec<f32>)>> {
         self.device.check()?;
         let device = &self.device.device;
+        let watch = self.device.watch();
         let mut encoder = device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -148,13 +154,12 @@ impl GpuExecutor {
             // The receiver is gone only if the caller dropped the run.
             let _ = sender.send(result);
         });
+        let watched = watch.end("the run");
         // On the web the browser polls; natively this waits for the queue.
-        device
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|e| Error::device_lost(format!("waiting for the GPU failed: {e}")))?;
-        let mapped = receiver.await;
-        self.device.check()?;
-        match mapped {
+        let waited = device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LONGEST_RUN) });
+        watched.await?;
+        waited.map_err(|e| Error::device_lost(format!("waiting for the GPU failed: {e}")))?;
+        match receiver.await {
             Ok(Ok(())) => {}
             Ok(Err(e)) => return Err(Error::device_lost(format!("reading results from the GPU failed: {e}"))),
             Err(_) => return Err(Error::device_lost("the GPU dropped the run")),

@@ -5,5 +5,6 @@ mod browser;
 mod device;
 mod executor;
 
-pub use device::{Adapter, GpuDevice};
+pub(crate) use device::Watch;
+pub use device::{Adapter, DeviceLimits, GpuDevice};
 pub use executor::{GpuConstants, GpuExecutor};

@@ -183,6 +183,12 @@ impl GraphBuilder {
                 shape[0]
             )));
         }
+        let taken = |n: &Node| matches!(n.op, Op::Override { .. }) && n.inputs.first() == Some(&attention);
+        if self.nodes[attention.0].op != (Op::BranchSoftmax { branches }) || self.nodes.iter().any(taken) {
+            return Err(Error::bad_option(format!(
+                "override {name}: needs a softmax over {branches} branches that has no override yet"
+            )));
+        }
         Ok(self.push(name, Op::Override { branches }, vec![attention, overrides], shape))
     }
 
@@ -203,8 +209,8 @@ impl GraphBuilder {
     pub fn slice(&mut self, name: impl Into<String>, x: TensorId, start: usize, count: usize) -> Result<TensorId> {
         let name = name.into();
         let [c, h, w] = self.shape(x);
-        if count == 0 || start + count > c {
-            return Err(Error::bad_option(format!("slice {name}: channels {start}..{} of {c}", start + count)));
+        if count == 0 || start.checked_add(count).is_none_or(|end| end > c) {
+            return Err(Error::bad_option(format!("slice {name}: {count} channels from {start} on, of {c}")));
         }
         Ok(self.push(name, Op::Slice { start, count }, vec![x], [count, h, w]))
     }
@@ -212,7 +218,8 @@ impl GraphBuilder {
     /// Concatenation along channels.
     pub fn concat(&mut self, name: impl Into<String>, xs: &[TensorId]) -> Result<TensorId> {
         let name = name.into();
-        let [_, h, w] = self.shape(xs[0]);
+        let first = xs.first().ok_or_else(|| Error::bad_option(format!("concat {name}: needs at least one input")))?;
+        let [_, h, w] = self.shape(*first);
         if xs.iter().any(|&x| self.shape(x)[1..] != [h, w]) {
             return Err(Error::bad_option(format!("concat {name}: the inputs differ in height or width")));
         }

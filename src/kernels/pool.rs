@@ -98,7 +98,8 @@ fn maximum<'a>(pixels: impl Iterator<Item = &'a [f32]>, best: &mut [f32]) {
     best.fill(f32::NEG_INFINITY);
     for pixel in pixels {
         for (b, &v) in best.iter_mut().zip(pixel) {
-            *b = if v > *b { v } else { *b };
+            // Not a number wins, as in PyTorch, so that it reaches the check of the results.
+            *b = if v > *b || v.is_nan() { v } else { *b };
         }
     }
 }

@@ -163,9 +163,9 @@ impl<'g> Fuser<'g> {
             Op::BranchSoftmax { branches } => {
                 let (mut override_input, mut attention) = (None, None);
                 // The softmax keeps its own result, so a retained softmax does not prevent this.
-                if let [reader] = self.readers[output.0][..]
-                    && let Node { op: Op::Override { .. }, inputs, output } = &self.graph.nodes[reader]
-                {
+                let is_override = |&reader: &usize| matches!(self.graph.nodes[reader].op, Op::Override { .. });
+                if let Some(reader) = self.readers[output.0].iter().copied().find(is_override) {
+                    let Node { inputs, output, .. } = &self.graph.nodes[reader];
                     self.claimed[reader] = true;
                     (override_input, attention) = (Some(inputs[1]), Some(*output));
                 }

@@ -47,7 +47,7 @@ pub async fn prepare(backend: &Backend, graph: &Graph, options: &PlanOptions) ->
     let parameters = generated_parameters(graph);
     let mut constants = Constants::new(backend);
     for step in &plan.steps {
-        constants.push(backend, step.pack(&plan.views, &parameters).expect("pack"));
+        constants.push(backend, step.pack(&plan.views, &parameters).expect("pack")).expect("constants");
     }
     Runner::new(backend, plan, Rc::new(constants)).await.expect("runner")
 }

@@ -1,0 +1,157 @@
+//! Whether an adapter computes what it should: a small network, on the GPU and in plain Rust.
+
+use crate::backend::{Backend, Constants, Runner};
+use crate::gpu::GpuDevice;
+use crate::graph::{Graph, GraphBuilder, Pool, PoolKind};
+use crate::network::blocks::{AttentionWidth, Groups, SkBranch, SkConv, UnitPlace, conv_bn, kernel, sk_unit};
+use crate::plan::{LANES, Plan, PlanOptions};
+use crate::weights::Parameters;
+use crate::weights::generated::fill;
+use crate::{Error, Result};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Largest difference between two results that rounding explains, relative to the largest value.
+const TOLERANCE: f32 = 1e-3;
+
+thread_local! {
+    /// Verdicts by the adapter's name.
+    static VERDICTS: RefCell<HashMap<String, Result<()>>> = RefCell::default();
+}
+
+/// Runs a small network once per adapter.
+///
+/// # Errors
+/// `device-lost` if the results are wrong or the adapter refuses the run.
+pub(crate) async fn check(device: &Rc<GpuDevice>) -> Result<()> {
+    let name = &device.adapter.name;
+    if let Some(verdict) = VERDICTS.with_borrow(|verdicts| verdicts.get(name).cloned()) {
+        return verdict;
+    }
+    let graph = graph()?;
+    let weights = generated(&graph);
+    let deviation = deviation(device, &graph, [&weights, &weights]).await;
+    // A device that was lost meanwhile says nothing about its adapter.
+    device.check()?;
+    let verdict = deviation.and_then(|deviation| judge(name, deviation));
+    VERDICTS.with_borrow_mut(|verdicts| verdicts.insert(name.clone(), verdict.clone()));
+    verdict
+}
+
+fn judge(adapter: &str, deviation: f32) -> Result<()> {
+    // Not a number must fail as well.
+    if deviation <= TOLERANCE {
+        return Ok(());
+    }
+    Err(Error::device_lost(format!(
+        "{adapter} computes wrong results: a small network that was run as a test is off by {deviation:.3}"
+    )))
+}
+
+/// Every kernel family of the presets, at sizes that fill no workgroup exactly.
+fn graph() -> Result<Graph> {
+    let mut b = GraphBuilder::new([3, 23, 19]);
+    let picture = b.picture();
+    let stem = conv_bn(&mut b, "stem", "stem.bn", picture, 16, kernel(3), 2)?;
+    let stem = b.relu("stem.act", stem);
+    let pool = Pool { kind: PoolKind::Max, kernel: 3, stride: 2, padding: 1, ceil_mode: false };
+    let mut x = b.pool("pool", stem, pool)?;
+    for (index, groups) in [(1, Groups::Depthwise), (2, Groups::Count(4))] {
+        let path = format!("unit{index}");
+        let branches = [1, 2].map(|dilation| SkBranch { kernel: 3, dilation, groups }).to_vec();
+        let attention = Some(AttentionWidth::Reduction { r: 2, l: 8 });
+        let place = UnitPlace { stage: 2, index, path: path.clone() };
+        let unit = sk_unit(&mut b, &place, x, 16, 1, &SkConv { branches, split_input: false, attention })?;
+        let widened = conv_bn(&mut b, &format!("{path}.conv3"), &format!("{path}.bn3"), unit, 16, kernel(1), 1)?;
+        let sum = b.add(format!("{path}.add"), &[widened, x])?;
+        x = b.channel_shuffle(format!("{path}.shuffle"), sum, 2)?;
+    }
+    let mean = b.global_average_pool("mean", x);
+    let output = b.linear("fc", mean, 10, true, false)?;
+    Ok(b.finish(output))
+}
+
+fn generated(graph: &Graph) -> Parameters {
+    let mut parameters = Parameters::default();
+    for p in graph.parameters() {
+        parameters.insert(p.name.clone(), fill(&p.name, &p.shape));
+    }
+    parameters
+}
+
+/// Largest difference between the results of the GPU and the CPU with their weights, relative to the largest value of
+/// the same tensor.
+async fn deviation(device: &Rc<GpuDevice>, graph: &Graph, weights: [&Parameters; 2]) -> Result<f32> {
+    let found = run(&Backend::Gpu(device.clone()), graph, weights[0]).await?;
+    let expected = run(&Backend::Cpu, graph, weights[1]).await?;
+    let differences = found.iter().zip(&expected).flat_map(|(found, expected)| {
+        let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, v| largest.max(v.abs()));
+        found.iter().zip(expected).map(move |(a, b)| (a - b).abs() / largest)
+    });
+    Ok(differences.fold(0.0, |worst, d| if d > worst || d.is_nan() { d } else { worst }))
+}
+
+/// Logits and attention of every unit.
+async fn run(backend: &Backend, graph: &Graph, weights: &Parameters) -> Result<Vec<Vec<f32>>> {
+    let plan = Plan::new(graph, &PlanOptions::batch(1))?;
+    let mut constants = Constants::new(backend);
+    for step in &plan.steps {
+        constants.push(backend, step.pack(&plan.views, weights)?)?;
+    }
+    let mut runner = Runner::new(backend, plan, Rc::new(constants)).await?;
+    let [channels, height, width] = graph.tensor(graph.input).shape;
+    let mut input = vec![0.0; height * width * LANES];
+    let values = fill("input", &[height * width, channels]);
+    for (quad, value) in input.chunks_exact_mut(LANES).zip(values.chunks_exact(channels)) {
+        quad[..channels].copy_from_slice(value);
+    }
+    runner.write(graph.input, &input);
+    let values = runner.run().await?;
+    let outputs = std::iter::once(graph.output).chain(graph.units.iter().map(|unit| unit.attention));
+    outputs.map(|id| values.tensor(&runner.plan, id)).collect()
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use pollster::block_on;
+
+    #[test]
+    fn this_adapter_passes_and_is_asked_once() {
+        let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
+        block_on(check(&device)).unwrap();
+        let pipelines = device.pipeline_count();
+        assert!(pipelines > 5);
+        let again = Rc::new(block_on(GpuDevice::open()).unwrap());
+        block_on(check(&again)).unwrap();
+        assert_eq!(again.pipeline_count(), 0);
+    }
+
+    #[test]
+    fn a_wrong_tensor_is_noticed() {
+        let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
+        let graph = graph().unwrap();
+        let right = generated(&graph);
+        for name in ["stem.weight", "unit1.paths.1.conv.weight", "unit2.attn.fc_select.weight", "fc.bias"] {
+            let parameter = graph.parameters().into_iter().find(|p| p.name == name).expect("a parameter");
+            let mut values = fill(name, &parameter.shape);
+            values.iter_mut().for_each(|v| *v = -*v);
+            let mut wrong = generated(&graph);
+            wrong.insert(name.to_string(), values);
+            let found = block_on(deviation(&device, &graph, [&wrong, &right])).unwrap();
+            let error = judge("this adapter", found).expect_err(name);
+            assert!(error.message.contains("this adapter computes wrong results"), "{name}: {error}");
+        }
+        assert!(judge("this adapter", f32::NAN).is_err());
+    }
+
+    #[test]
+    fn a_refusing_device_is_an_error_and_no_verdict() {
+        let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
+        device.destroy();
+        assert!(block_on(check(&device)).is_err());
+        let again = Rc::new(block_on(GpuDevice::open()).unwrap());
+        block_on(check(&again)).unwrap();
+    }
+}

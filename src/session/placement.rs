@@ -1,0 +1,171 @@
+//! Choosing a backend for a network and bringing the weights there.
+
+use super::{BackendChoice, Progress};
+use crate::backend::{Backend, Constants};
+use crate::gpu::GpuDevice;
+use crate::plan::Plan;
+use crate::self_check;
+use crate::weights::Checkpoint;
+use crate::{Error, ErrorCode, Result};
+use std::rc::Rc;
+
+/// A network's weights on the backend that will run it.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub backend: Backend,
+    /// Why this backend, a sentence.
+    pub reason: String,
+    pub constants: Constants,
+}
+
+/// Packs the weights of `plan` for the backend that `choice` leads to.
+///
+/// # Errors
+/// `bad-weights`, or `device-lost` if the GPU was asked for and none works.
+pub(super) async fn place(
+    choice: BackendChoice,
+    plan: &Plan,
+    checkpoint: &Checkpoint,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Placed> {
+    let device = match choice {
+        BackendChoice::Cpu => None,
+        _ => Some(trusted(GpuDevice::open().await).await),
+    };
+    place_on(device, choice, plan, checkpoint, progress).await
+}
+
+/// `device` if it computes what it should.
+async fn trusted(device: Result<GpuDevice>) -> Result<Rc<GpuDevice>> {
+    let device = Rc::new(device?);
+    self_check::check(&device).await?;
+    Ok(device)
+}
+
+/// The rest of [`place`], with what opening a device came to; `None` if the CPU was chosen.
+async fn place_on(
+    device: Option<Result<Rc<GpuDevice>>>,
+    choice: BackendChoice,
+    plan: &Plan,
+    checkpoint: &Checkpoint,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Placed> {
+    let chosen = || "It was chosen.".to_string();
+    let reason = match device {
+        None => chosen(),
+        Some(Ok(device)) if choice == BackendChoice::Auto && device.adapter.software => {
+            format!("The only adapter, {}, is software and slower than this.", device.adapter.name)
+        }
+        Some(Ok(device)) => {
+            let reason = if choice == BackendChoice::Gpu { chosen() } else { "It is the fastest here.".into() };
+            let backend = Backend::Gpu(device);
+            match load(&backend, plan, checkpoint, progress).await {
+                Ok(constants) => return Ok(Placed { backend, reason, constants }),
+                Err(error) if choice == BackendChoice::Auto && error.code == ErrorCode::DeviceLost => error.message,
+                Err(error) => return Err(error),
+            }
+        }
+        Some(Err(error)) if choice == BackendChoice::Gpu => return Err(error),
+        Some(Err(error)) => error.message,
+    };
+    let constants = load(&Backend::Cpu, plan, checkpoint, progress).await?;
+    Ok(Placed { backend: Backend::Cpu, reason, constants })
+}
+
+/// Packs the weights step by step, so that never more than one step's tensors are in memory twice.
+///
+/// # Errors
+/// `bad-weights`; `device-lost` if the GPU cannot hold them.
+pub(super) async fn load(
+    backend: &Backend,
+    plan: &Plan,
+    checkpoint: &Checkpoint,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Constants> {
+    let reader = checkpoint.reader().await?;
+    let mut constants = Constants::new(backend);
+    for (done, step) in plan.steps.iter().enumerate() {
+        let parameters = reader.read(&step.parameters()).await?;
+        let packed = step.pack(&plan.views, &parameters)?;
+        if let Some(large) = packed.iter().find(|p| p.bytes().len() as u64 > backend.max_storage()) {
+            let code = if backend.is_gpu() { ErrorCode::DeviceLost } else { ErrorCode::BadWeights };
+            let message = format!(
+                "{} needs a buffer of {} bytes; the {} backend allows {} here",
+                step.parameters().join(", "),
+                large.bytes().len(),
+                backend.name(),
+                backend.max_storage()
+            );
+            return Err(Error::new(code, message));
+        }
+        let watch = backend.watch();
+        constants.push(backend, packed)?;
+        if let Some(watch) = watch {
+            watch.end("the weights").await?;
+        }
+        progress(Progress { done: done + 1, total: plan.steps.len() });
+    }
+    Ok(constants)
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::bundled::{DEFAULT_MODEL, weights};
+    use crate::gpu::DeviceLimits;
+    use crate::network::preset;
+    use crate::plan::PlanOptions;
+    use crate::weights::Source;
+    use pollster::block_on;
+
+    /// What becomes of the bundled network where opening a device came to `device`.
+    fn placed(device: Result<GpuDevice>, choice: BackendChoice) -> Result<Placed> {
+        let checkpoint = block_on(Checkpoint::open(Source::Static(weights(DEFAULT_MODEL).unwrap()))).unwrap();
+        let graph = preset(DEFAULT_MODEL).unwrap().graph([64, 64], 200).unwrap();
+        let plan = Plan::new(&graph, &PlanOptions::batch(1)).unwrap();
+        block_on(place_on(Some(device.map(Rc::new)), choice, &plan, &checkpoint, &mut |_| ()))
+    }
+
+    fn limited(limits: DeviceLimits) -> Result<GpuDevice> {
+        // `auto` refuses software adapters for their speed; here its other decisions are under test.
+        block_on(GpuDevice::open_within(limits)).map(|mut device| {
+            device.adapter.software = false;
+            device
+        })
+    }
+
+    /// With `auto` the CPU takes over and tells why; the GPU alone is an error.
+    fn falls_back(device: impl Fn() -> Result<GpuDevice>, why: &str) {
+        let placed_anyway = placed(device(), BackendChoice::Auto).unwrap();
+        assert_eq!(placed_anyway.backend.name(), "cpu");
+        assert!(placed_anyway.reason.contains(why), "{}", placed_anyway.reason);
+        let error = placed(device(), BackendChoice::Gpu).unwrap_err();
+        assert_eq!(error.code, ErrorCode::DeviceLost);
+        assert!(error.message.contains(why), "{error}");
+    }
+
+    #[test]
+    fn a_device_without_fault_is_taken() {
+        assert_eq!(placed(limited(DeviceLimits::default()), BackendChoice::Auto).unwrap().backend.name(), "gpu");
+    }
+
+    #[test]
+    fn no_adapter_leaves_the_cpu() {
+        falls_back(|| Err(Error::device_lost("there is no adapter")), "there is no adapter");
+    }
+
+    #[test]
+    fn limits_too_small_for_the_network_leave_the_cpu() {
+        falls_back(|| limited(DeviceLimits { max_buffer: Some(1 << 16) }), "bytes");
+    }
+
+    #[test]
+    fn a_device_that_is_lost_while_loading_leaves_the_cpu() {
+        let lost = || {
+            let device = limited(DeviceLimits::default())?;
+            device.destroy();
+            Ok(device)
+        };
+        falls_back(lost, "lost");
+    }
+}
