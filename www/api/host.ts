@@ -54,18 +54,20 @@ export class Host {
       return engine;
     };
     this.#engine = await this.#reopen(request.backend);
-    this.reply({ type: 'opened', info: this.#engine.info() });
+    this.reply({ type: 'opened', info: this.#engine.info(), weights });
   }
 
   /** Runs `call`; on a lost device opens the engine again and runs it once more, with `auto` on the CPU if need be. */
   async #withDevice(call: (engine: Engine) => Promise<Result[]>): Promise<Result[]> {
     const retries: BackendChoice[] = this.#backend === 'auto' ? ['auto', 'cpu'] : [this.#backend];
+    let cause = 'The engine had stopped.';
     for (;;) {
       try {
-        this.#engine ??= await this.#replacement(retries.shift() as BackendChoice);
+        this.#engine ??= await this.#replacement(retries.shift() as BackendChoice, cause);
         return await call(this.#engine);
       } catch (error) {
         if (codeOf(error, 'closed') !== 'device-lost') throw error;
+        cause = messageOf(error);
         this.#engine?.free();
         this.#engine = undefined;
         if (retries.length === 0) throw error;
@@ -73,10 +75,10 @@ export class Host {
     }
   }
 
-  async #replacement(backend: BackendChoice): Promise<Engine> {
+  async #replacement(backend: BackendChoice, cause: string): Promise<Engine> {
     if (!this.#reopen) throw new SklensError('closed', 'The session is not open.');
     const engine = await this.#reopen(backend);
-    this.reply({ type: 'engine', info: engine.info() });
+    this.reply({ type: 'engine', info: engine.info(), cause });
     return engine;
   }
 

@@ -37,9 +37,10 @@ export type Request = OpenRequest | AnalyzeRequest | TensorRequest;
 
 export type Reply =
   | { type: 'progress'; progress: Progress }
-  | { type: 'opened'; info: SessionInfo }
-  /** Another backend or adapter runs now. */
-  | { type: 'engine'; info: SessionInfo }
+  /** `weights`: what was downloaded, for a worker that may have to take over. */
+  | { type: 'opened'; info: SessionInfo; weights: Blob }
+  /** Another backend or adapter runs now; `cause` says why. */
+  | { type: 'engine'; info: SessionInfo; cause: string }
   | { type: 'results'; results: Result[]; dispatches: number }
   | { type: 'failed'; code: ErrorCode; message: string }
   /** Something threw outside any request: nothing that follows can be trusted. */

@@ -1,53 +1,74 @@
-import { SklensError } from './error.js';
+import { messageOf, SklensError } from './error.js';
 import { runOptions } from './override.js';
-import type { AnalyzeRequest, PhotoSource, Reply, Request } from './protocol.js';
+import type { AnalyzeRequest, OpenRequest, PhotoSource, Reply, Request } from './protocol.js';
 import type { AnalyzeOptions, ImageInput, Progress, Result, SessionInfo, TensorInput } from './types.js';
 
 const PHOTOS_KEPT = 4;
 const numbers = new WeakMap<object, number>();
 let nextNumber = 0;
 
+/** Workers started in a row without one that opens the network. */
+const MAX_RESTARTS = 3;
+/** Ten minutes: the largest networks take minutes for a batch on one thread. */
+const TIMEOUT = 600_000;
+
 interface Call {
   request: () => Request;
   resolve: (reply: Extract<Reply, { type: 'opened' | 'results' }>) => void;
   reject: (error: SklensError) => void;
+  timeout: number;
+  /** Whether it opens the network, which comes before all others. */
+  opens: boolean;
+  /** Whether a worker died of it already. */
+  retried: boolean;
 }
 
-/** Fired at a {@link Session} when another backend or adapter has taken over; `info` is current. */
+/** Fired at a {@link Session} when another backend, adapter or worker has taken over; `info` is current. */
 export class EngineEvent extends Event {
-  constructor(readonly info: SessionInfo) {
+  constructor(
+    readonly info: SessionInfo,
+    /** What happened to the one before, a sentence. */
+    readonly cause: string,
+  ) {
     super('engine');
   }
 }
 
-/** A loaded network in a worker of its own. Calls run in order. Fires `engine` ({@link EngineEvent}). */
+/**
+ * A loaded network in a worker of its own. Calls run in order. Fires `engine` ({@link EngineEvent}). A worker that
+ * dies is replaced and its call repeated once.
+ */
 export class Session extends EventTarget {
   #info: SessionInfo | undefined;
-  readonly #worker: Worker;
+  #worker: Worker;
   readonly #queue: Call[] = [];
   #running: Call | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #closed: SklensError | undefined;
+  #restarts = 0;
   /** Numbers of the photos that the worker keeps, oldest use first. */
   readonly #kept: number[] = [];
   /** The photo that the running request sends for the first time; a failed request leaves it unkept. */
   #unconfirmed: number | undefined;
-  readonly #onProgress: ((progress: Progress) => void) | undefined;
 
-  private constructor(worker: Worker, onProgress?: (progress: Progress) => void) {
+  private constructor(
+    private readonly makeWorker: () => Worker,
+    private opening: OpenRequest,
+    private readonly onProgress?: (progress: Progress) => void,
+  ) {
     super();
-    this.#worker = worker;
-    this.#onProgress = onProgress;
-    worker.onmessage = (event: MessageEvent<Reply>) => this.#receive(event.data);
-    worker.onerror = (event) => this.#stop(`The worker failed: ${event.message || 'its script could not be loaded'}.`);
-    worker.onmessageerror = () => this.#stop('The worker sent a message that could not be read.');
+    this.#worker = this.#listen(makeWorker());
   }
 
   /** @internal */
-  static async start(worker: Worker, request: Request, onProgress?: (progress: Progress) => void): Promise<Session> {
-    const session = new Session(worker, onProgress);
+  static async start(
+    makeWorker: () => Worker,
+    request: OpenRequest,
+    onProgress?: (progress: Progress) => void,
+  ): Promise<Session> {
+    const session = new Session(makeWorker, request, onProgress);
     try {
-      const reply = await session.#call(() => request);
-      if (reply.type === 'opened') session.#info = reply.info;
+      await session.#open();
     } catch (error) {
       session.close();
       throw error;
@@ -64,11 +85,11 @@ export class Session extends EventTarget {
    * Analyses one image at every scale, or each item of a ready tensor. `override` replaces attention in this call
    * alone, `tensors` returns what is inside the network.
    *
-   * Rejects with `bad-image`, `bad-option`, `closed`, `device-lost` or `aborted`; the session stays usable
+   * Rejects with `bad-image`, `bad-option`, `closed`, `device-lost`, `stopped` or `aborted`; the session stays usable
    * after all but `closed`.
    */
   async analyze(image: ImageInput, options: AnalyzeOptions = {}): Promise<Result[]> {
-    const { signal, scales = [1], center = [0.5, 0.5], size, override, tensors } = options;
+    const { signal, timeout = TIMEOUT, scales = [1], center = [0.5, 0.5], size, override, tensors } = options;
     const run = runOptions(override, tensors);
     const source = classify(image);
     if (!scales || !(Symbol.iterator in Object(scales)) || !(Symbol.iterator in Object(center))) {
@@ -80,8 +101,10 @@ export class Session extends EventTarget {
       ...(size === undefined ? {} : { size }),
       ...run,
     };
+    if (!(timeout > 0)) throw new SklensError('bad-option', '`timeout` must be a number of milliseconds above 0.');
     const reply = await this.#call(
       () => ('tensor' in source ? { type: 'tensor', tensor: source.tensor, options: run } : this.#photo(source.photo, plain)),
+      timeout,
       signal,
     );
     return reply.type === 'results' ? reply.results : [];
@@ -92,7 +115,24 @@ export class Session extends EventTarget {
     this.#stop('The session was closed.');
   }
 
-  #call(request: () => Request, signal?: AbortSignal): Promise<Parameters<Call['resolve']>[0]> {
+  readonly #opening = () => this.opening;
+
+  async #open(): Promise<void> {
+    const reply = await this.#call(this.#opening, TIMEOUT);
+    if (reply.type !== 'opened') return;
+    this.#info = reply.info;
+    this.#restarts = 0;
+    this.opening = { ...this.opening, weights: reply.weights };
+  }
+
+  #listen(worker: Worker): Worker {
+    worker.onmessage = (event: MessageEvent<Reply>) => this.#receive(event.data);
+    worker.onerror = (event) => this.#died(`The worker failed: ${event.message || 'its script could not be loaded'}.`);
+    worker.onmessageerror = () => this.#died('The worker sent a message that could not be read.');
+    return worker;
+  }
+
+  #call(request: () => Request, timeout: number, signal?: AbortSignal): Promise<Parameters<Call['resolve']>[0]> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(this.#closed);
       const aborted = () => new SklensError('aborted', 'The call was aborted.');
@@ -105,6 +145,9 @@ export class Session extends EventTarget {
       const settled = () => signal?.removeEventListener('abort', abort);
       const call: Call = {
         request,
+        timeout,
+        opens: request === this.#opening,
+        retried: false,
         resolve: (reply) => (settled(), resolve(reply)),
         reject: (error) => (settled(), reject(error)),
       };
@@ -119,6 +162,7 @@ export class Session extends EventTarget {
     this.#running = this.#queue.shift();
     if (!this.#running) return;
     this.#unconfirmed = undefined;
+    this.#watch();
     try {
       this.#worker.postMessage(this.#running.request());
     } catch (error) {
@@ -128,7 +172,41 @@ export class Session extends EventTarget {
     }
   }
 
+  /** Gives the running call its time from here on. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    const call = this.#running;
+    if (!call) return;
+    const late = () => this.#died(`The engine gave no answer for ${call.timeout / 1000} s.`, false);
+    // Longer delays overflow and would fire at once.
+    this.#timer = setTimeout(late, Math.min(call.timeout, 0x7fffffff));
+  }
+
+  /** Ends the worker, starts another and repeats the call that it was working on, unless it died of it before. */
+  #died(cause: string, repeat = true): void {
+    if (this.#closed) return;
+    if (!this.#info || this.#restarts++ >= MAX_RESTARTS) return this.#stop(cause);
+    const call = this.#running;
+    this.#running = undefined;
+    clearTimeout(this.#timer);
+    this.#worker.terminate();
+    this.#kept.length = 0;
+    this.#worker = this.#listen(this.makeWorker());
+    if (call && (call.opens || (repeat && !call.retried))) {
+      call.retried = true;
+      this.#queue.unshift(call);
+    } else call?.reject(new SklensError('stopped', cause));
+    if (call?.opens) return this.#next();
+    const waiting = this.#queue.splice(0);
+    void this.#open().then(
+      () => this.dispatchEvent(new EngineEvent(this.info, cause)),
+      (error: unknown) => this.#stop(`${cause} It could not be started again: ${messageOf(error)}`),
+    );
+    this.#queue.push(...waiting);
+  }
+
   #settle(end: (call: Call) => void): void {
+    clearTimeout(this.#timer);
     const call = this.#running;
     this.#running = undefined;
     if (call) end(call);
@@ -136,13 +214,15 @@ export class Session extends EventTarget {
   }
 
   #receive(reply: Reply): void {
+    this.#watch();
     switch (reply.type) {
       case 'progress':
-        this.#onProgress?.(reply.progress);
+        // The progress of opening again is nobody's to show.
+        if (!this.#info) this.onProgress?.(reply.progress);
         break;
       case 'engine':
         this.#info = reply.info;
-        this.dispatchEvent(new EngineEvent(reply.info));
+        this.dispatchEvent(new EngineEvent(reply.info, reply.cause));
         break;
       case 'results':
         if (this.#info) this.#info = { ...this.#info, dispatches: reply.dispatches };
@@ -156,7 +236,7 @@ export class Session extends EventTarget {
         this.#settle((call) => call.reject(new SklensError(reply.code, reply.message)));
         break;
       case 'crashed':
-        this.#stop(`The engine stopped: ${reply.message}`);
+        this.#died(`The engine stopped: ${reply.message}`);
         break;
     }
   }
@@ -168,6 +248,7 @@ export class Session extends EventTarget {
   #stop(message: string): void {
     if (this.#closed) return;
     this.#closed = new SklensError('closed', message);
+    clearTimeout(this.#timer);
     this.#worker.terminate();
     const pending = [...(this.#running ? [this.#running] : []), ...this.#queue.splice(0)];
     this.#running = undefined;

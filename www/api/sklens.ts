@@ -47,6 +47,5 @@ export async function open({ model, weights, backend = 'auto', onProgress }: Ope
     weights: source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href,
     backend,
   };
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  return Session.start(worker, request, onProgress);
+  return Session.start(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }), request, onProgress);
 }

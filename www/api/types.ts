@@ -181,6 +181,8 @@ export interface AnalyzeOptions {
   /** Names of tensors to return, `layer1.0.conv2.paths.1.act`: those of the layers, as in the weights file. */
   tensors?: readonly string[];
   signal?: AbortSignal;
+  /** Milliseconds without a sign of life from the worker after which the call is given up. Default: ten minutes. */
+  timeout?: number;
 }
 
 /** Where opening stands: `download` and `weights` count bytes, `prepare` counts steps; `total` is 0 where unknown. */
@@ -210,4 +212,6 @@ export type ErrorCode =
   | 'no-weights'
   | 'closed'
   | 'device-lost'
+  /** The worker died of this call twice or gave no answer in time; the session starts another for the next call. */
+  | 'stopped'
   | 'aborted';

@@ -128,7 +128,10 @@ export class Explorer {
     this.#session?.close();
     this.#session = session;
     this.info = session.info;
-    session.addEventListener('engine', () => (this.info = session.info));
+    session.addEventListener('engine', (event) => {
+      this.info = session.info;
+      this.error = t.errors.replaced((event as sklens.EngineEvent).cause, t.engine.runs(this.info.backend, this.info.adapter));
+    });
     if (!this.units.some(({ name }) => name === this.unitName)) this.unitName = defaultUnit(this.units);
     this.refresh();
   }

@@ -121,6 +121,7 @@ export const en = {
     gallery: 'The gallery could not be loaded; your own photos still work.',
     engine: (choice: string, message: string) => `${choice} could not be started. ${message}`,
     stopped: (message: string) => `${message} It is being started again.`,
+    replaced: (cause: string, engine: string) => `${cause.replace(/\.?$/, '.')} It goes on by itself on ${engine}.`,
     noModel: 'No network ships with this copy of the page.',
   },
 

@@ -152,11 +152,56 @@ describe('failure', () => {
     expect(await codeOf(session.analyze(photo()))).toBe('closed');
   });
 
-  test('a crash in the worker rejects every pending call', async () => {
+  test('a worker that dies is replaced: photos are sent again, weights are not fetched again', async () => {
     const session = await sklens.open({ model });
-    const calls = [session.analyze(photo()), session.analyze(photo())];
-    LocalWorker.last.deliver({ type: 'crashed', message: 'unreachable' });
-    expect(await Promise.all(calls.map(codeOf))).toEqual(['closed', 'closed']);
+    const causes: string[] = [];
+    session.addEventListener('engine', (event) => causes.push((event as sklens.EngineEvent).cause));
+    const image = photo();
+    const [before] = await session.analyze(image);
+    const calls = [session.analyze(image), session.analyze(image, { scales: [2] })];
+    const first = LocalWorker.last;
+    first.deliver({ type: 'crashed', message: 'unreachable' });
+    const [[after], [next]] = (await Promise.all(calls)) as [[sklens.Result], [sklens.Result]];
+    expect(first.terminated).toBe(true);
+    expect(after.units[0]?.attention).toEqual(before?.units[0]?.attention);
+    expect(next.scale).toBe(2);
+    expect(causes).toEqual(['The engine stopped: unreachable']);
+    const opened = LocalWorker.sent.filter((request) => request.type === 'open');
+    expect(opened.map(({ weights }) => weights instanceof Blob)).toEqual([false, true]);
+  });
+
+  test('a call that kills two workers is given up, the next one is answered', async () => {
+    const session = await sklens.open({ model });
+    fake.behaviour.delay = 300;
+    const fatal = session.analyze(photo());
+    const next = session.analyze(photo(), { scales: [3] });
+    for (const round of [1, 2]) {
+      const sent = () => LocalWorker.sent.filter((request) => request.type === 'analyze').length;
+      await vi.waitFor(() => expect(sent()).toBe(round));
+      LocalWorker.last.onerror?.({ message: 'out of memory' });
+    }
+    await expect(fatal).rejects.toMatchObject({ code: 'stopped', message: expect.stringContaining('out of memory') });
+    expect((await next)[0]?.scale).toBe(3);
+  });
+
+  test('a worker that dies while it takes over is replaced as well; after three the session closes', async () => {
+    const session = await sklens.open({ model });
+    const answer = session.analyze(photo());
+    for (const _ of [1, 2]) LocalWorker.last.deliver({ type: 'crashed', message: 'unreachable' });
+    expect(await answer).toHaveLength(1);
+    const last = session.analyze(photo());
+    for (const _ of [1, 2, 3, 4]) LocalWorker.last.deliver({ type: 'crashed', message: 'unreachable' });
+    expect(await codeOf(last)).toBe('closed');
+  });
+
+  test('a call without an answer in time is given up and the next one answered', async () => {
+    const session = await sklens.open({ model });
+    fake.behaviour.delay = 60_000;
+    const late = session.analyze(photo(), { timeout: 50 });
+    await expect(late).rejects.toMatchObject({ code: 'stopped', message: 'The engine gave no answer for 0.05 s.' });
+    fake.behaviour.delay = 0;
+    expect(await session.analyze(photo())).toHaveLength(1);
+    expect(await codeOf(session.analyze(photo(), { timeout: NaN }))).toBe('bad-option');
   });
 
   test('a lost device is replaced, the call repeated, and the change told', async () => {
