@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { site } from './build/site.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -23,7 +24,15 @@ export default defineConfig(({ mode, command }) => {
     base: './',
     cacheDir: path('./node_modules/.vite'),
     publicDir: path('./public'),
-    plugins: [svelte({ configFile: false, prebundleSvelteLibraries: false }), ...(fake ? [fakeEngine()] : [])],
+    plugins: [
+      svelte({ configFile: false, prebundleSvelteLibraries: false }),
+      ...(fake ? [fakeEngine()] : []),
+      site({
+        release: Boolean(process.env.VITE_OFFLINE),
+        mirrors: process.env.SKLENS_MIRRORS?.split(' ').filter(Boolean) ?? [],
+        template: new URL('./build/sw.js', import.meta.url),
+      }),
+    ],
     resolve: {
       alias: { sklens: fake ? path('./api/sklens.ts') : path('../pkg/sklens.js') },
       ...(testing ? { conditions: ['browser'] } : {}),

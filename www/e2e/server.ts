@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname } from 'node:path';
 
-const dist = new URL('../../dist/', import.meta.url);
+const built = new URL('../../dist/', import.meta.url);
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
@@ -12,14 +12,17 @@ const types: Record<string, string> = {
   '.wasm': 'application/wasm',
   '.svg': 'image/svg+xml',
   '.jpg': 'image/jpeg',
+  '.webmanifest': 'application/manifest+json',
 };
 
-/** Serves `dist/` on a free local port. */
-export async function serve(): Promise<{ url: string; server: Server }> {
+/** Serves `dist/`, or another folder, below `/` or another path on a free local port. */
+export async function serve(folder = built, below = '/'): Promise<{ url: string; server: Server }> {
   const server = createServer(async (request, response) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname.slice(1) || 'index.html';
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const path = pathname.slice(below.length) || 'index.html';
     try {
-      const body = await readFile(new URL(decodeURIComponent(path), dist));
+      if (!pathname.startsWith(below)) throw new Error('outside');
+      const body = await readFile(new URL(decodeURIComponent(path), folder));
       response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream', 'content-length': body.length });
       response.end(body);
     } catch {
@@ -27,5 +30,5 @@ export async function serve(): Promise<{ url: string; server: Server }> {
     }
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${below}`, server };
 }

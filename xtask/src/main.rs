@@ -4,6 +4,7 @@ mod page;
 mod process;
 mod project;
 mod reference;
+mod release;
 mod serve;
 mod setup;
 mod stamp;
@@ -42,6 +43,12 @@ enum Task {
     },
     /// Build the wasm engine, the JavaScript API (pkg/) and the page (dist/)
     Build,
+    /// Build dist/ for publishing: offline use, compressed copies, and the hash of pkg/
+    Dist {
+        /// An https address that weights may also come from (may be repeated)
+        #[arg(long, value_name = "URL")]
+        mirror: Vec<String>,
+    },
     /// Serve dist/ as it is until stopped
     Serve {
         /// Port to serve on; 0 takes any free one [default: 8080, or the next free one]
@@ -84,6 +91,11 @@ fn run(task: Task, steps: &mut Steps) -> Result<()> {
             outcome
         }
         Task::Build => build(&project, steps),
+        Task::Dist { mirror } => {
+            build(&project, steps)?;
+            steps.run("site", || page::publish(&project, &mirror))?;
+            steps.run("hash of pkg/", || release::record_hash(&project))
+        }
         Task::Serve { port } => serve::run(serve::bind(port)?, &project.dist()),
         Task::Reference => reference::run(&project, steps),
         Task::Setup { system: true } => setup::system(),

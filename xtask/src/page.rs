@@ -21,6 +21,13 @@ pub fn build(project: &Project, steps: &mut Steps) -> Result<()> {
     steps.run("page", || produce(project, "build", &project.dist().join("index.html")))
 }
 
+/// Builds the page into `dist/` once more, for any static host: with a service worker, compressed copies, and `mirrors` as
+/// further places of weights.
+pub fn publish(project: &Project, mirrors: &[String]) -> Result<Outcome> {
+    let mirrors = mirrors.join(" ");
+    script(project, "build", &[("VITE_OFFLINE", Path::new("1")), ("SKLENS_MIRRORS", Path::new(&mirrors))])
+}
+
 /// Runs a script of `www/package.json` with extra environment variables.
 pub fn script(project: &Project, name: &str, environment: &[(&str, &Path)]) -> Result<Outcome> {
     process::run(npm(project).args(["run", name]).envs(environment.iter().copied()))?;

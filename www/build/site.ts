@@ -1,0 +1,96 @@
+/** What a published site needs besides the page: a security policy, offline use, an install manifest, compressed copies. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import type { Plugin } from 'vite';
+
+/** Where published weights are, and where those addresses redirect to. */
+const WEIGHT_HOSTS = ['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co', 'https://github.com', 'https://*.githubusercontent.com'];
+/** Types that compression makes smaller. */
+const COMPRESSED = new Set(['.html', '.js', '.css', '.json', '.svg', '.wasm', '.webmanifest']);
+
+/** The Content-Security-Policy of the page; `mirrors` are further hosts that weights may come from. */
+export function policy(mirrors: readonly string[]): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    // Charts carry a style sheet and styles of their own.
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' blob: data:",
+    ['connect-src', "'self'", ...WEIGHT_HOSTS, ...mirrors].join(' '),
+    "worker-src 'self'",
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "require-trusted-types-for 'script'",
+    'trusted-types default svelte-trusted-html',
+  ].join('; ');
+}
+
+/** The origin of a mirror; throws where `url` is none that a policy can name. */
+export function mirrorOrigin(url: string): string {
+  const { origin, protocol } = new URL(url);
+  if (protocol !== 'https:') throw new Error(`the mirror ${url} must be an https address`);
+  return origin;
+}
+
+const manifest = {
+  name: 'SK Lens',
+  short_name: 'SK Lens',
+  description: 'See where a Selective Kernel network puts its attention.',
+  start_url: './',
+  scope: './',
+  display: 'standalone',
+  background_color: '#ffffff',
+  theme_color: '#ffffff',
+  icons: [{ src: './icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' }],
+};
+
+/** Files below `folder`, as paths with slashes. */
+function files(folder: string, below = ''): string[] {
+  return readdirSync(join(folder, below), { withFileTypes: true })
+    .flatMap((entry) => (entry.isDirectory() ? files(folder, `${below}${entry.name}/`) : [`${below}${entry.name}`]))
+    .sort();
+}
+
+/** `sw.js` for `names` in `folder`; it changes whenever one of them does. */
+function serviceWorker(folder: string, names: readonly string[], template: string): string {
+  const hash = createHash('sha256');
+  for (const name of names) hash.update(name).update(readFileSync(join(folder, name)));
+  return `const VERSION = ${JSON.stringify(hash.digest('hex').slice(0, 16))};\nconst FILES = ${JSON.stringify(names)};\n${template}`;
+}
+
+function compress(folder: string): void {
+  for (const name of files(folder).filter((name) => COMPRESSED.has(extname(name)))) {
+    const bytes = readFileSync(join(folder, name));
+    writeFileSync(join(folder, `${name}.gz`), gzipSync(bytes, { level: 9 }));
+    writeFileSync(join(folder, `${name}.br`), brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }));
+  }
+}
+
+/** `release` adds offline use and compressed copies; the policy and the manifest are always there. */
+export function site({ release, mirrors, template }: { release: boolean; mirrors: readonly string[]; template: URL }): Plugin {
+  const content = policy(mirrors.map(mirrorOrigin));
+  let folder = '';
+  return {
+    name: 'site',
+    apply: 'build',
+    configResolved: ({ build }) => {
+      folder = build.outDir;
+    },
+    transformIndexHtml: () => [
+      { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content }, injectTo: 'head-prepend' },
+      { tag: 'link', attrs: { rel: 'manifest', href: './manifest.webmanifest' }, injectTo: 'head' },
+    ],
+    closeBundle: () => {
+      writeFileSync(join(folder, 'manifest.webmanifest'), JSON.stringify(manifest));
+      // Hosts that read this file send the policy to the worker too, which a meta element does not reach.
+      writeFileSync(join(folder, '_headers'), `/*\n  Content-Security-Policy: ${content}\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`);
+      if (!release) return;
+      const cached = files(folder).filter((name) => name !== '_headers' && extname(name) !== '.md');
+      writeFileSync(join(folder, 'sw.js'), serviceWorker(folder, cached, readFileSync(template, 'utf8')));
+      compress(folder);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** The site as it is published: below a path, offline, under its security policy. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSite, visit, type Site } from './browser';
+import { read, settled, zoomTo } from './explorer';
+import { serve } from './server';
+
+const www = fileURLToPath(new URL('..', import.meta.url));
+let folder: string;
+let served: Awaited<ReturnType<typeof serve>>;
+let site: Site;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sklens-'));
+  const vite = join(www, 'node_modules/vite/bin/vite.js');
+  const env = { ...process.env, VITE_OFFLINE: '1', SKLENS_MIRRORS: 'https://weights.example/models/', VITEST: undefined };
+  await promisify(execFile)(process.execPath, [vite, 'build', '--config', 'vite.config.ts', '--outDir', folder], { cwd: www, env });
+  served = await serve(pathToFileURL(`${folder}/`), '/some/where/');
+  site = { ...(await openSite('none')), url: served.url };
+});
+afterAll(async () => {
+  await site?.close();
+  served?.server.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('works below a path, then without a server', async () => {
+  const { page, problems } = await visit(site);
+  await settled(page);
+  const before = await read(page);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await expect.poll(() => page.evaluate(() => Boolean(navigator.serviceWorker.controller))).toBe(true);
+  await new Promise((closed) => {
+    served.server.close(closed);
+    served.server.closeAllConnections();
+  });
+  await page.reload();
+  await settled(page);
+  expect(await read(page)).toEqual(before);
+  await zoomTo(page, 1.7);
+  expect((await read(page)).now).toContain('1.70×');
+  expect(problems).toEqual([]);
+  await page.close();
+});
+
+test('can be installed, its names carry hashes, its copies unpack to the originals', async () => {
+  const manifest = JSON.parse(await readFile(join(folder, 'manifest.webmanifest'), 'utf8')) as { start_url: string; icons: { src: string }[] };
+  expect(manifest.start_url).toBe('./');
+  await readFile(join(folder, manifest.icons[0]?.src as string));
+  const assets = await readdir(join(folder, 'assets'));
+  const plain = assets.filter((name) => !/\.(gz|br)$/.test(name));
+  expect(plain.every((name) => /-[\w-]{8}\.\w+$/.test(name))).toBe(true);
+  for (const name of plain) {
+    const bytes = await readFile(join(folder, 'assets', name));
+    expect(gunzipSync(await readFile(join(folder, 'assets', `${name}.gz`))).equals(bytes)).toBe(true);
+    expect(brotliDecompressSync(await readFile(join(folder, 'assets', `${name}.br`))).equals(bytes)).toBe(true);
+  }
+  const html = await readFile(join(folder, 'index.html'), 'utf8');
+  expect(html).not.toMatch(/(src|href)="\//);
+  expect(html).toMatch(/connect-src &#39;self&#39; https:\/\/huggingface\.co .*https:\/\/weights\.example; worker-src/);
+  expect(await readFile(join(folder, '_headers'), 'utf8')).toContain("default-src 'none'");
+});
