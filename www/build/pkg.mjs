@@ -34,8 +34,10 @@ writeFileSync(
   new URL('models.js', pkg),
   `export const models = ${JSON.stringify(models)};\nexport const bundled = {\n${bundled.join('\n')}\n};\n`,
 );
+copyFileSync(new URL('www/build/README.md', top), new URL('README.md', pkg));
+for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) copyFileSync(new URL(name, top), new URL(name, pkg));
 const version = /^version = "(.*)"$/m.exec(readFileSync(new URL('Cargo.toml', top), 'utf8'))?.[1];
 writeFileSync(
   new URL('package.json', pkg),
-  `${JSON.stringify({ name: 'sklens', version, type: 'module', license: 'MIT OR Apache-2.0', main: 'sklens.js', types: 'sklens.d.ts', sideEffects: false }, null, 2)}\n`,
+  `${JSON.stringify({ name: 'sklens', version, type: 'module', description: 'Selective Kernel networks on WebGPU and WebAssembly, with their attention', license: 'MIT OR Apache-2.0', keywords: ['attention', 'cnn', 'explainability', 'webgpu', 'wasm'], main: 'sklens.js', types: 'sklens.d.ts', sideEffects: false }, null, 2)}\n`,
 );

@@ -49,6 +49,12 @@ enum Task {
         #[arg(long, value_name = "URL")]
         mirror: Vec<String>,
     },
+    /// Analyse, reopen and inject faults for some minutes, then print what was done and what was lost
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 4)]
+        minutes: u64,
+    },
     /// Serve dist/ as it is until stopped
     Serve {
         /// Port to serve on; 0 takes any free one [default: 8080, or the next free one]
@@ -96,6 +102,7 @@ fn run(task: Task, steps: &mut Steps) -> Result<()> {
             steps.run("site", || page::publish(&project, &mirror))?;
             steps.run("hash of pkg/", || release::record_hash(&project))
         }
+        Task::Soak { minutes } => steps.run("soak", || test::soak(&project, minutes)),
         Task::Serve { port } => serve::run(serve::bind(port)?, &project.dist()),
         Task::Reference => reference::run(&project, steps),
         Task::Setup { system: true } => setup::system(),

@@ -92,6 +92,17 @@ fn native(project: &Project, steps: &mut Steps) -> Result<()> {
     steps.run("tests of build tools", || cargo(project, &[&["test"], &BUILD_TOOLS[..]].concat()))
 }
 
+/// Runs `tests/soak.rs` with optimisation for `minutes`.
+pub fn soak(project: &Project, minutes: u64) -> Result<Outcome> {
+    process::run(
+        Command::new("cargo")
+            .current_dir(project.root())
+            .args(["test", "--release", "--package=sklens", "--test=soak", "--", "--nocapture"])
+            .env("SKLENS_SOAK_SECONDS", (minutes * 60).to_string()),
+    )?;
+    Ok(Outcome::Done)
+}
+
 fn documentation(project: &Project) -> Result<Outcome> {
     process::run(Command::new("cargo").current_dir(project.root()).env("RUSTDOCFLAGS", "--deny=warnings").args([
         "doc",
