@@ -120,7 +120,7 @@ impl GpuDevice {
         self.pipelines.borrow().len()
     }
 
-    /// Fails if the device is gone or an operation outside every [`Watch`] failed.
+    /// Fails if the device is gone or an operation that nothing watched failed.
     ///
     /// # Errors
     /// `device-lost` with the driver's reason.
