@@ -2,9 +2,11 @@
 
 use crate::cpu::CpuExecutor;
 use crate::gpu::{GpuConstants, GpuDevice, GpuExecutor, Watch};
-use crate::graph::TensorId;
+use crate::graph::{Graph, TensorId};
 use crate::kernels::{Lowering, Packed};
-use crate::plan::{Plan, StorageId};
+use crate::plan::{LANES, Plan, PlanOptions, StorageId};
+use crate::weights::Parameters;
+use crate::weights::generated::fill;
 use crate::{Error, Result};
 use std::rc::Rc;
 
@@ -175,6 +177,31 @@ impl Runner {
             _ => return Err(misplaced(backend)),
         };
         Ok(Self { plan, executor })
+    }
+
+    /// Plans `graph` and makes it ready with the generated weights of tests and benchmarks.
+    ///
+    /// # Errors
+    /// If the plan or its weights do not fit the graph or the backend.
+    pub async fn generated(backend: &Backend, graph: &Graph, options: &PlanOptions) -> Result<Self> {
+        let plan = Plan::new(graph, options)?;
+        let mut parameters = Parameters::default();
+        for p in graph.parameters() {
+            parameters.insert(p.name.clone(), fill(&p.name, &p.shape));
+        }
+        let mut constants = Constants::new(backend);
+        for step in &plan.steps {
+            constants.push(backend, step.pack(&plan.views, &parameters)?)?;
+        }
+        Self::new(backend, plan, Rc::new(constants)).await
+    }
+
+    /// Fills a tensor's storage with `[N, C, H, W]` values and zeros in the padding.
+    pub fn write_nchw(&mut self, id: TensorId, values: &[f32]) {
+        let view = self.plan.views.of(id);
+        let mut storage = vec![0.0; self.plan.storages[view.storage.0].item * LANES * self.plan.batch];
+        view.write_nchw(self.plan.batch, values, &mut storage);
+        self.write(id, &storage);
     }
 
     /// GPU dispatches of one run, 0 on the CPU.

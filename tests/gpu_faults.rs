@@ -17,16 +17,7 @@ use std::rc::Rc;
 
 /// `graph` made ready with generated weights.
 async fn prepare(backend: &Backend, graph: &Graph) -> Runner {
-    let plan = Plan::new(graph, &PlanOptions::batch(1)).expect("plan");
-    let mut parameters = Parameters::default();
-    for p in graph.parameters() {
-        parameters.insert(p.name.clone(), fill(&p.name, &p.shape));
-    }
-    let mut constants = Constants::new(backend);
-    for step in &plan.steps {
-        constants.push(backend, step.pack(&plan.views, &parameters).expect("pack")).expect("constants");
-    }
-    Runner::new(backend, plan, Rc::new(constants)).await.expect("runner")
+    Runner::generated(backend, graph, &PlanOptions::batch(1)).await.expect("runner")
 }
 
 /// Writes the picture `[1, C, H, W]`.

@@ -1,13 +1,12 @@
 //! Sizes at the edge of what the backends' limits allow.
 
 use pollster::block_on;
-use sklens::backend::{Backend, Constants, Runner};
+use sklens::backend::{Backend, Runner};
 use sklens::gpu::GpuDevice;
 use sklens::graph::{Graph, GraphBuilder, Pool, PoolKind};
 use sklens::kernels::Lowering;
 use sklens::network::{ablations, presets};
 use sklens::plan::{LANES, Plan, PlanOptions};
-use sklens::weights::Parameters;
 use sklens::weights::generated::fill;
 use std::rc::Rc;
 
@@ -35,16 +34,7 @@ fn no_network_exceeds_the_workgroups_of_a_dispatch_at_its_largest_input() {
 }
 
 fn run(backend: &Backend, graph: &Graph, input: &[f32]) -> Vec<f32> {
-    let plan = Plan::new(graph, &PlanOptions::batch(1)).expect("plan");
-    let mut parameters = Parameters::default();
-    for p in graph.parameters() {
-        parameters.insert(p.name.clone(), fill(&p.name, &p.shape));
-    }
-    let mut constants = Constants::new(backend);
-    for step in &plan.steps {
-        constants.push(backend, step.pack(&plan.views, &parameters).expect("pack")).expect("constants");
-    }
-    let mut runner = block_on(Runner::new(backend, plan, Rc::new(constants))).expect("runner");
+    let mut runner = block_on(Runner::generated(backend, graph, &PlanOptions::batch(1))).expect("runner");
     runner.write(graph.input, input);
     let values = block_on(runner.run()).expect("run");
     values.tensor(&runner.plan, graph.output).expect("output")

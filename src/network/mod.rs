@@ -2,12 +2,14 @@
 
 pub mod blocks;
 mod file;
+mod operator;
 mod presets;
 mod published;
 pub mod resnet;
 pub mod shufflenet;
 
 pub use file::{BranchFile, NetworkFile, SkNetFile, SkShuffleNetFile};
+pub use operator::Operator;
 pub use presets::{ablations, preset, presets};
 pub use published::{Accuracy, Paper};
 

@@ -1,9 +1,12 @@
-//! What the worker calls: the exports of the two wasm modules. The public JavaScript API is `www/api/`.
+//! The exports of the wasm modules. What the worker calls are the first two; the public JavaScript API is `www/api/`.
 //!
-//! The engine is built without the feature `pictures`, the picture decoders with it.
+//! The engine is built without the features `pictures` and `bench`, the picture decoders and the benchmark's single
+//! operators with one of them.
 
-#[cfg(not(feature = "pictures"))]
+#[cfg(not(any(feature = "pictures", feature = "bench")))]
 mod engine;
+#[cfg(feature = "bench")]
+mod operator;
 #[cfg(feature = "pictures")]
 mod pictures;
 

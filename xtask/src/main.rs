@@ -1,5 +1,6 @@
 //! The project's own build steps: `cargo xtask demo`, `cargo xtask test` and their parts.
 
+mod bench;
 mod page;
 mod process;
 mod project;
@@ -63,6 +64,8 @@ enum Task {
     },
     /// Regenerate the reference data with Python, in a virtual environment under target/
     Reference,
+    /// Compare speed with other engines, natively and in headless Chromium; writes docs/benchmarks.md
+    Bench(bench::Options),
     /// Check what building and testing need, and install what can be installed
     Setup {
         /// Only what needs the system's package manager (the part that wants root)
@@ -105,6 +108,7 @@ fn run(task: Task, steps: &mut Steps) -> Result<()> {
         Task::Soak { minutes } => steps.run("soak", || test::soak(&project, minutes)),
         Task::Serve { port } => serve::run(serve::bind(port)?, &project.dist()),
         Task::Reference => reference::run(&project, steps),
+        Task::Bench(options) => bench::run(&project, steps, &options),
         Task::Setup { system: true } => setup::system(),
         Task::Setup { system: false } => setup::run(&project, steps, Purpose::Test).map(drop),
     }

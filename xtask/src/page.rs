@@ -8,10 +8,10 @@ use crate::process;
 use crate::project::Project;
 use crate::steps::{Outcome, Steps};
 
-/// npm, working in `www/`.
-pub fn npm(project: &Project) -> Command {
+/// npm, working in `folder`.
+pub fn npm(project: &Project, folder: &Path) -> Command {
     let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
-    command.arg("--prefix").arg(project.www()).current_dir(project.root());
+    command.arg("--prefix").arg(folder).current_dir(project.root());
     command
 }
 
@@ -30,7 +30,7 @@ pub fn publish(project: &Project, mirrors: &[String]) -> Result<Outcome> {
 
 /// Runs a script of `www/package.json` with extra environment variables.
 pub fn script(project: &Project, name: &str, environment: &[(&str, &Path)]) -> Result<Outcome> {
-    process::run(npm(project).args(["run", name]).envs(environment.iter().copied()))?;
+    process::run(npm(project, &project.www()).args(["run", name]).envs(environment.iter().copied()))?;
     Ok(Outcome::Done)
 }
 

@@ -1,8 +1,8 @@
-//! Regenerates the reference data with Python.
+//! Regenerates the reference data with Python, and makes virtual environments for it.
 
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process;
@@ -15,9 +15,7 @@ const SCRIPTS: [&str; 3] = ["reference/generate.py", "reference/images.py", "ref
 
 /// Makes a virtual environment with the pinned packages and runs the generators in it.
 pub fn run(project: &Project, steps: &mut Steps) -> Result<()> {
-    let venv = project.target().join("reference-venv");
-    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    steps.run("Python packages", || install(project, &venv, &python))?;
+    let python = environment(project, steps, "reference")?;
     for script in SCRIPTS.iter().filter(|script| project.root().join(script).is_file()) {
         steps.run(script, || {
             process::run(Command::new(&python).arg(script).current_dir(project.root()))?;
@@ -27,13 +25,21 @@ pub fn run(project: &Project, steps: &mut Steps) -> Result<()> {
     Ok(())
 }
 
-fn install(project: &Project, venv: &PathBuf, python: &PathBuf) -> Result<Outcome> {
-    let requirements = project.root().join("reference/requirements.txt");
+/// Makes the virtual environment of the packages that `FOLDER/requirements.txt` pins; returns its interpreter.
+pub fn environment(project: &Project, steps: &mut Steps, folder: &str) -> Result<PathBuf> {
+    let venv = project.target().join(format!("{folder}-venv"));
+    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    steps.run("Python packages", || install(project, folder, &venv, &python))?;
+    Ok(python)
+}
+
+fn install(project: &Project, folder: &str, venv: &Path, python: &Path) -> Result<Outcome> {
+    let requirements = project.root().join(folder).join("requirements.txt");
     let pinned = fs::read(&requirements).with_context(|| format!("{} cannot be read", requirements.display()))?;
     let system_python = if cfg!(windows) { "python" } else { "python3" };
-    let version = process::output(Command::new(system_python).arg("--version"))
-        .context("Python 3.11 or newer is needed for the reference data")?;
-    let stamp = Stamp::new(project, "reference-venv", (&pinned, &version));
+    let version =
+        process::output(Command::new(system_python).arg("--version")).context("Python 3.11 or newer is needed")?;
+    let stamp = Stamp::new(project, &format!("{folder}-venv"), (&pinned, &version));
     if stamp.is_current() && python.is_file() {
         return Ok(Outcome::Skipped("the packages are installed".into()));
     }

@@ -78,11 +78,13 @@ fn clippy(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Re
                 .args(["--package=sklens", "--lib", "--test=browser", "--no-default-features"])
                 .args(["--", "--deny=warnings"]),
         )?;
-        process::run(
-            wasm::cargo(project, toolchain, "clippy")
-                .args(["--package=sklens", "--lib", "--no-default-features", "--features=pictures"])
-                .args(["--", "--deny=warnings"]),
-        )?;
+        for features in ["--features=pictures", "--features=bench"] {
+            process::run(
+                wasm::cargo(project, toolchain, "clippy")
+                    .args(["--package=sklens", "--lib", "--no-default-features", features])
+                    .args(["--", "--deny=warnings"]),
+            )?;
+        }
         Ok(Outcome::Done)
     })
 }

@@ -35,26 +35,41 @@ const MODULES: [Module; 2] = [
     Module { name: "pictures", features: "pictures", first: false },
 ];
 
+const BENCH: Module = Module { name: "operator", features: "bench", first: false };
+
 /// Compiles the library once for each module, generates the bindings, optimises and checks the size.
 pub fn build(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
     steps.run("wasm dependencies", || check_dependencies(project))?;
-    for module in &MODULES {
-        let name = module.name;
-        steps.run(&format!("{name}: compilation"), || {
-            process::run(cargo(project, toolchain, "build").args([
-                "--package=sklens",
-                "--lib",
-                "--profile=wasm",
-                "--no-default-features",
-                "--features",
-                module.features,
-            ]))?;
-            Ok(Outcome::Done)
-        })?;
-        steps.run(&format!("{name}: bindings"), || bind(project, name))?;
-        if module.first {
-            steps.run(&format!("{name}: size"), || check_size(&project.pkg().join(format!("{name}_bg.wasm"))))?;
-        }
+    MODULES.iter().try_for_each(|module| build_module(project, steps, toolchain, module, &project.pkg()))
+}
+
+/// Builds the module of single operators into `folder`.
+pub fn build_bench(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain, folder: &Path) -> Result<()> {
+    build_module(project, steps, toolchain, &BENCH, folder)
+}
+
+fn build_module(
+    project: &Project,
+    steps: &mut Steps,
+    toolchain: &WasmToolchain,
+    module: &Module,
+    folder: &Path,
+) -> Result<()> {
+    let name = module.name;
+    steps.run(&format!("{name}: compilation"), || {
+        process::run(cargo(project, toolchain, "build").args([
+            "--package=sklens",
+            "--lib",
+            "--profile=wasm",
+            "--no-default-features",
+            "--features",
+            module.features,
+        ]))?;
+        Ok(Outcome::Done)
+    })?;
+    steps.run(&format!("{name}: bindings"), || bind(project, name, folder))?;
+    if module.first {
+        steps.run(&format!("{name}: size"), || check_size(&folder.join(format!("{name}_bg.wasm"))))?;
     }
     Ok(())
 }
@@ -92,15 +107,14 @@ fn check_dependencies(project: &Project) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn bind(project: &Project, name: &str) -> Result<Outcome> {
+fn bind(project: &Project, name: &str, folder: &Path) -> Result<Outcome> {
     let input = project.wasm_target().join(WASM_TARGET).join("wasm/sklens.wasm");
     let wasm = fs::read(&input).with_context(|| format!("{} cannot be read", input.display()))?;
-    let pkg = project.pkg();
-    let output = pkg.join(format!("{name}_bg.wasm"));
+    let output = folder.join(format!("{name}_bg.wasm"));
     let wasm_opt = page::node_program(project, "wasm-opt")?;
     let lock = fs::read(project.www().join("package-lock.json")).unwrap_or_default();
     let stamp = Stamp::new(project, &format!("bindings-of-{name}"), (&wasm, lock, OPTIMIZATION));
-    let complete = [".js", ".d.ts", "_bg.wasm"].iter().all(|end| pkg.join(format!("{name}{end}")).is_file());
+    let complete = [".js", ".d.ts", "_bg.wasm"].iter().all(|end| folder.join(format!("{name}{end}")).is_file());
     if complete && stamp.is_current() {
         return Ok(Outcome::Skipped("the module is unchanged".into()));
     }
@@ -113,7 +127,7 @@ fn bind(project: &Project, name: &str) -> Result<Outcome> {
         .typescript(true)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(&pkg)
+        .generate(folder)
         .context("wasm-bindgen failed")?;
     let optimized = output.with_extension("wasm.optimized");
     process::run(Command::new(wasm_opt).arg(OPTIMIZATION).arg(&output).arg("-o").arg(&optimized))?;

@@ -12,6 +12,7 @@ use crate::steps::{Outcome, Steps};
 
 pub use browser::{chromedriver, chromium};
 pub use debian::install as install_packages;
+pub use node::ensure as install_node_packages;
 pub use wasm_target::{WASM_TARGET, WasmToolchain};
 
 /// What the environment is for.
@@ -33,7 +34,7 @@ pub fn run(project: &Project, steps: &mut Steps, purpose: Purpose) -> Result<Was
     if purpose == Purpose::Test {
         steps.run("set-up: browser and Vulkan", || browser::ensure().map(|()| Outcome::Done))?;
     }
-    steps.run("set-up: Node packages", || node::ensure(project))?;
+    steps.run("set-up: Node packages", || node::ensure(project, "www"))?;
     Ok(toolchain)
 }
 

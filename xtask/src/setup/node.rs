@@ -1,4 +1,4 @@
-//! Node and the packages of `www/package.json`.
+//! Node and the packages that a folder's `package.json` names.
 
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -13,20 +13,21 @@ use crate::steps::Outcome;
 /// The oldest Node that Vite 8 runs on.
 const MIN_NODE: (u32, u32) = (20, 19);
 
-/// Checks Node, and installs the locked packages if they are not those last installed.
-pub fn ensure(project: &Project) -> Result<Outcome> {
+/// Checks Node, and installs the locked packages of `folder` if they are not those last installed.
+pub fn ensure(project: &Project, folder: &str) -> Result<Outcome> {
     let need = format!("Node {}.{} or newer with npm is needed (https://nodejs.org)", MIN_NODE.0, MIN_NODE.1);
     let version = process::output(Command::new("node").arg("--version")).with_context(|| need.clone())?;
     if parse_version(&version).is_none_or(|version| version < MIN_NODE) {
         bail!("{need}, but this is {}", version.trim());
     }
-    let lock_path = project.www().join("package-lock.json");
+    let root = project.root().join(folder);
+    let lock_path = root.join("package-lock.json");
     let lock = fs::read(&lock_path).with_context(|| format!("{} cannot be read", lock_path.display()))?;
-    let stamp = Stamp::new(project, "npm", (&lock, &version));
-    if stamp.is_current() && project.www().join("node_modules").is_dir() {
+    let stamp = Stamp::new(project, &format!("npm-{folder}"), (&lock, &version));
+    if stamp.is_current() && root.join("node_modules").is_dir() {
         return Ok(Outcome::Skipped("the packages are installed".into()));
     }
-    process::run(page::npm(project).args(["ci", "--no-audit", "--no-fund"]))?;
+    process::run(page::npm(project, &root).args(["ci", "--no-audit", "--no-fund"]))?;
     stamp.write()?;
     Ok(Outcome::Done)
 }

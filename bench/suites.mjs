@@ -1,0 +1,148 @@
+/** What is compared, and how the numbers become the rows of the goals' table. */
+import { PageContestant, ProcessContestant } from './contestants.mjs';
+import { open, time } from './measure.mjs';
+
+const UNIT_GOAL = 10;
+export const SAMPLES = { native: 7, wasm: 5, webgpu: 3 };
+const SIDES = [128, 160, 320, 384, 512];
+const BATCHES = [4, 16];
+const SCALES = 11;
+/** Time per multiply-add, at most, over that at 224 px and batch 1. */
+const SCALING_GOAL = 1.25;
+
+const networks = (cases) => cases.filter(({ kind }) => kind === 'network');
+const named = (cases, name) => cases.find((example) => example.name === name);
+
+export const native = {
+  title: 'Native CPU, one thread',
+  unit: 'process CPU',
+  contestants: ({ python, program }) => [
+    new ProcessContestant('sklens', 'SK Lens', program, ['sklens']),
+    new ProcessContestant('onnxruntime', 'onnxruntime', python, ['native/onnxruntime_cpu.py']),
+    new ProcessContestant('tract', 'tract', program, ['tract']),
+  ],
+  async run(contestants, cases, folder) {
+    const rows = [];
+    for (const example of networks(cases)) rows.push(await compare(contestants, example, folder, SAMPLES.native));
+    const scaling = await scale(contestants[0], networks(cases), folder);
+    return { rows, scaling };
+  },
+  goals: ({ rows, scaling }) => [
+    ...rows.map((row) => faster(row, 'onnxruntime', 0.8)),
+    ...rows.map((row) => faster(row, 'tract', undefined)),
+    ...scalingGoals(scaling, 'native CPU'),
+  ],
+};
+
+export const wasm = {
+  title: 'WebAssembly in Chromium, one thread',
+  unit: 'renderer CPU',
+  contestants: () => [
+    new PageContestant('sklens', 'SK Lens', 'sklens', false),
+    new PageContestant('onnxruntime', 'ONNX Runtime Web', 'onnxruntime', false),
+    new PageContestant('tensorflow', 'TensorFlow.js', 'tensorflow', false),
+  ],
+  async run([sklens, onnxruntime, tensorflow], cases, folder) {
+    const rows = [];
+    for (const example of cases) {
+      const contestants = example.kind === 'pointwise' ? [sklens, onnxruntime, tensorflow] : [sklens, onnxruntime];
+      rows.push(await compare(contestants, example, folder, SAMPLES.wasm));
+    }
+    return { rows, scaling: await scale(sklens, networks(cases), folder) };
+  },
+  goals: ({ rows, scaling }) => [
+    faster(named(rows, 'sknet50'), 'onnxruntime', 1),
+    faster(named(rows, 'sk_shufflenet_v2_x1_0'), 'onnxruntime', 1.5),
+    ...total(rows, 'pointwise', '1×1 convolutions of SKNet-50', ['onnxruntime', 'tensorflow'], undefined),
+    ...scalingGoals(scaling, 'WebAssembly'),
+  ],
+};
+
+export const webgpu = {
+  title: 'WebGPU in Chromium',
+  unit: 'GPU-process CPU',
+  contestants: () => [
+    new PageContestant('sklens', 'SK Lens', 'sklens', true),
+    new PageContestant('onnxruntime', 'ONNX Runtime Web', 'onnxruntime', true),
+    new PageContestant('tensorflow', 'TensorFlow.js', 'tensorflow', true),
+  ],
+  async run([sklens, onnxruntime, tensorflow], cases, folder) {
+    const rows = [];
+    for (const example of cases) {
+      const contestants = example.kind === 'pointwise' ? [sklens, onnxruntime, tensorflow] : [sklens, onnxruntime];
+      rows.push(await compare(contestants, example, folder, SAMPLES.webgpu));
+    }
+    return { rows };
+  },
+  goals: ({ rows }) => [
+    faster(named(rows, 'sknet50'), 'onnxruntime', 6),
+    faster(named(rows, 'sk_shufflenet_v2_x1_0'), 'onnxruntime', undefined),
+    ...rows.filter(({ kind }) => kind === 'sk_unit').map((row) => faster(row, 'onnxruntime', UNIT_GOAL)),
+    ...total(rows, 'pointwise', '1×1 convolutions of SKNet-50', ['onnxruntime', 'tensorflow'], 3),
+  ],
+};
+
+async function compare(contestants, example, folder, samples) {
+  console.log(`  ${example.name}`);
+  const ready = await open(contestants, example, folder);
+  const times = await time(ready.map((contestant) => ({ key: contestant.id, contestant, options: {} })), samples);
+  return { name: example.name, kind: example.kind, times };
+}
+
+/** Time per picture and pixel in batches and at other sizes, over that at 224 px and batch 1. */
+async function scale(contestant, examples, folder) {
+  const results = [];
+  for (const example of examples) {
+    const [ready] = await open([contestant], example, folder);
+    if (!ready) continue;
+    const side = example.shape[2];
+    const of = async (options, pictures) => {
+      const entry = (key, options, scale) => ({ key, contestant, options, scale });
+      const pixels = (options.side / side) ** 2 * pictures;
+      const one = { batch: 1, side };
+      const times = await time([entry('one', one, 1), entry('other', options, 1 / pixels)], SAMPLES.wasm);
+      return times.other.cpu / times.one.cpu;
+    };
+    const ratios = { batches: {}, sides: {} };
+    for (const batch of [...BATCHES, SCALES]) ratios.batches[batch] = await of({ batch, side }, batch);
+    for (const other of SIDES) ratios.sides[other] = await of({ batch: 1, side: other }, 1);
+    results.push({ name: example.name, ...ratios });
+  }
+  return results;
+}
+
+/** A goal on how many times as fast as `peer` SK Lens is; without a number, only the measurement. */
+function faster(row, peer, goal) {
+  const { sklens, [peer]: other } = row?.times ?? {};
+  const ratio = sklens && other ? other.cpu / sklens.cpu : undefined;
+  return { what: row?.name ?? 'not measured', against: peer, goal: goal && `≥ ${goal}×`, ratio, met: goal && ratio >= goal };
+}
+
+/** {@link faster} for the sum of all rows of a kind that both ran, weighted equally. */
+function total(rows, kind, what, peers, goal) {
+  return peers.map((peer) => {
+    const both = rows.filter((row) => row.kind === kind && row.times.sklens && row.times[peer]);
+    const sum = (id) => ({ cpu: both.reduce((all, { times }) => all + times[id].cpu, 0) });
+    const name = `${what}, ${both.length} shapes together`;
+    return faster(both.length ? { name, times: { sklens: sum('sklens'), [peer]: sum(peer) } } : undefined, peer, goal);
+  });
+}
+
+function scalingGoals(scaling, where) {
+  return scaling.flatMap(({ name, batches, sides }) => {
+    const most = name === 'sknet50' ? 1 : 0.85;
+    const all = [...Object.entries(sides), ...Object.entries(batches).filter(([batch]) => Number(batch) !== SCALES)];
+    const worst = Math.max(...all.map(([, ratio]) => ratio));
+    const own = '11 single runs';
+    return [
+      { what: `${name}, batch of 11, ${where}`, against: own, goal: `≤ ${most}×`, ratio: batches[SCALES], met: batches[SCALES] <= most },
+      {
+        what: `${name}, time per multiply-add, worst of ${SIDES[0]}…${SIDES.at(-1)} px and batch 1…16, ${where}`,
+        against: '224 px, batch 1',
+        goal: `≤ ${SCALING_GOAL}×`,
+        ratio: worst,
+        met: worst <= SCALING_GOAL,
+      },
+    ];
+  });
+}
