@@ -1,11 +1,17 @@
-// s = pool(U); z = ReLU(BN(W·s)); logits = V·z; softmax over branches; override. One workgroup per batch item.
-// Every result lies in y at its own base, which also carries values from one phase to the next: C and d have no limit.
-// Branch-major tensors start each branch at a new quad. Grid: z over batch items.
+// s = pool(U); z = ReLU(BN(W·s)); logits = V·z; softmax over branches; override; and, with POSITIONS, the Select behind
+// it: v = Σ aₘ·Uₘ.
+// A workgroup takes SLICE quads of channels and a part of the positions, and computes s and z, which are small, for itself.
+// Branch-major tensors start each branch at a new quad.
+// Grid: x over slices of channels, y over parts of the positions, z over batch items.
 
 override BRANCHES: u32 = 1u;
 override CHANNELS: u32 = 1u;
+// At most 512.
 override QUADS: u32 = 1u;
+// At most 64.
 override REDUCED_QUADS: u32 = 1u;
+// At most 256 / BRANCHES.
+override SLICE: u32 = 1u;
 override PARTS: u32 = 1u;
 override DIVISOR: u32 = 1u;
 override P_ITEM: u32 = 1u;
@@ -19,20 +25,32 @@ override REDUCED_BASE: u32 = 0u;
 override LOGITS_BASE: u32 = 0u;
 override SOFTMAX_BASE: u32 = 0u;
 override ATTENTION_BASE: u32 = 0u;
+// Positions of U and v; 0 without Select.
+override POSITIONS: u32 = 0u;
+override U_ITEM: u32 = 1u;
+override U_BASE: u32 = 0u;
+override U_STRIDE: u32 = 1u;
+// From one branch to the next.
+override U_STEP: u32 = 0u;
+override V_ITEM: u32 = 1u;
+override V_BASE: u32 = 0u;
+override V_STRIDE: u32 = 1u;
 
 const THREADS = 256u;
 
 @group(0) @binding(0) var<storage, read> partial_sums: array<vec4f>;
 // Values of all branches, then masks of all branches.
 @group(0) @binding(1) var<storage, read> overrides: array<vec4f>;
-// [input channel][output quad], four input channels to a quad of the input.
+// [input channel][output quad], four input channels to a quad of the input; then the bias.
 @group(0) @binding(2) var<storage, read> reduce: array<vec4f>;
-@group(0) @binding(3) var<storage, read> reduce_bias: array<vec4f>;
-@group(0) @binding(4) var<storage, read> expand: array<vec4f>;
-@group(0) @binding(5) var<storage, read> expand_bias: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> expand: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read> u: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> v: array<vec4f>;
 
 var<workgroup> shares: array<vec4f, THREADS>;
+var<workgroup> pooled: array<vec4f, 512>;
+var<workgroup> reduced: array<vec4f, 64>;
 
 // Sum of the shares of a column, which the threads column, column + columns, … hold.
 fn column_sum(column: u32, columns: u32, slices: u32) -> vec4f {
@@ -44,7 +62,11 @@ fn column_sum(column: u32, columns: u32, slices: u32) -> vec4f {
 }
 
 @compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
   let item = group.z * Y_ITEM;
 
   // s: the columns are quads of channels, and the slices of threads share the parts.
@@ -63,68 +85,91 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     shares[thread] = sum;
     workgroupBarrier();
     if (quad < QUADS && pool_slice == 0u) {
-      y[item + POOLED_BASE + quad] = column_sum(pool_column, pool_columns, pool_slices) / f32(DIVISOR);
-    }
-    workgroupBarrier();
-  }
-  storageBarrier();
-
-  // z: the columns are quads of outputs, and the slices share the inputs.
-  let columns = min(REDUCED_QUADS, THREADS);
-  let slices = THREADS / columns;
-  let column = thread % columns;
-  let slice = thread / columns;
-  for (var first = 0u; first < REDUCED_QUADS; first += columns) {
-    let quad = first + column;
-    var sum = vec4f(0.0);
-    if (quad < REDUCED_QUADS && slice < slices) {
-      for (var k = slice; k < QUADS; k += slices) {
-        let s = y[item + POOLED_BASE + k];
-        let w = k * 4u * REDUCED_QUADS + quad;
-        sum += s.x * reduce[w] + s.y * reduce[w + REDUCED_QUADS] + s.z * reduce[w + 2u * REDUCED_QUADS]
-          + s.w * reduce[w + 3u * REDUCED_QUADS];
+      let s = column_sum(pool_column, pool_columns, pool_slices) / f32(DIVISOR);
+      pooled[quad] = s;
+      if (group.x == 0u && group.y == 0u) {
+        y[item + POOLED_BASE + quad] = s;
       }
     }
-    shares[thread] = sum;
-    workgroupBarrier();
-    if (quad < REDUCED_QUADS && slice == 0u) {
-      let z = column_sum(column, columns, slices) + reduce_bias[quad];
-      y[item + REDUCED_BASE + quad] = max(z, vec4f(0.0));
-    }
     workgroupBarrier();
   }
-  storageBarrier();
 
+  // z: the columns are quads of outputs, and the slices share the inputs.
+  let slices = THREADS / REDUCED_QUADS;
+  let column = thread % REDUCED_QUADS;
+  let slice = thread / REDUCED_QUADS;
+  var sum = vec4f(0.0);
+  for (var k = slice; k < select(0u, QUADS, slice < slices); k += slices) {
+    let s = pooled[k];
+    let w = k * 4u * REDUCED_QUADS + column;
+    sum += s.x * reduce[w] + s.y * reduce[w + REDUCED_QUADS] + s.z * reduce[w + 2u * REDUCED_QUADS]
+      + s.w * reduce[w + 3u * REDUCED_QUADS];
+  }
+  shares[thread] = sum;
+  workgroupBarrier();
+  if (slice == 0u) {
+    let bias = reduce[QUADS * 4u * REDUCED_QUADS + column];
+    let z = max(column_sum(column, REDUCED_QUADS, slices) + bias, vec4f(0.0));
+    reduced[column] = z;
+    if (group.x == 0u && group.y == 0u) {
+      y[item + REDUCED_BASE + column] = z;
+    }
+  }
+  workgroupBarrier();
+
+  // The attention of the slice: thread m·SLICE + q for branch m and quad q.
   let outputs = BRANCHES * QUADS;
-  for (var quad = thread; quad < outputs; quad += THREADS) {
-    var sum = expand_bias[quad];
+  let own = thread % SLICE;
+  let quad = group.x * SLICE + own;
+  let branch = thread / SLICE;
+  let used = branch < BRANCHES && quad < QUADS;
+  let output = branch * QUADS + quad;
+  var logit = vec4f(0.0);
+  if (used) {
+    logit = expand[REDUCED_QUADS * 4u * outputs + output];
     for (var k = 0u; k < REDUCED_QUADS; k++) {
-      let z = y[item + REDUCED_BASE + k];
-      let w = k * 4u * outputs + quad;
-      sum += z.x * expand[w] + z.y * expand[w + outputs] + z.z * expand[w + 2u * outputs]
+      let z = reduced[k];
+      let w = k * 4u * outputs + output;
+      logit += z.x * expand[w] + z.y * expand[w + outputs] + z.z * expand[w + 2u * outputs]
         + z.w * expand[w + 3u * outputs];
     }
-    y[item + LOGITS_BASE + quad] = sum;
   }
-  storageBarrier();
-
-  for (var quad = thread; quad < QUADS; quad += THREADS) {
-    let logits = item + LOGITS_BASE + quad;
-    var largest = y[logits];
+  shares[thread] = logit;
+  workgroupBarrier();
+  var a = vec4f(0.0);
+  if (used) {
+    var largest = shares[own];
     for (var m = 1u; m < BRANCHES; m++) {
-      largest = max(largest, y[logits + m * QUADS]);
+      largest = max(largest, shares[m * SLICE + own]);
     }
-    var sum = vec4f(0.0);
+    var total = vec4f(0.0);
     for (var m = 0u; m < BRANCHES; m++) {
-      sum += exp(y[logits + m * QUADS] - largest);
+      total += exp(shares[m * SLICE + own] - largest);
     }
-    let used = quad * 4u + vec4u(0u, 1u, 2u, 3u) < vec4u(CHANNELS);
-    for (var m = 0u; m < BRANCHES; m++) {
-      let k = m * QUADS + quad;
-      let a = select(vec4f(0.0), exp(y[logits + m * QUADS] - largest) / sum, used);
-      y[item + SOFTMAX_BASE + k] = a;
-      let o = group.z * O_ITEM + O_BASE + k;
-      y[item + ATTENTION_BASE + k] = select(a, overrides[o], overrides[o + outputs] != vec4f(0.0));
+    let channels = quad * 4u + vec4u(0u, 1u, 2u, 3u) < vec4u(CHANNELS);
+    let softmax = select(vec4f(0.0), exp(logit - largest) / total, channels);
+    let o = group.z * O_ITEM + O_BASE + output;
+    a = select(softmax, overrides[o], overrides[o + outputs] != vec4f(0.0));
+    if (group.y == 0u) {
+      y[item + LOGITS_BASE + output] = logit;
+      y[item + SOFTMAX_BASE + output] = softmax;
+      y[item + ATTENTION_BASE + output] = a;
+    }
+  }
+  workgroupBarrier();
+  shares[thread] = a;
+  workgroupBarrier();
+
+  // v: the columns are the slice's quads.
+  if (quad < QUADS) {
+    let rows = THREADS / SLICE;
+    for (var p = group.y * rows + branch; p < select(0u, POSITIONS, branch < rows); p += groups.y * rows) {
+      let at = group.z * U_ITEM + U_BASE + p * U_STRIDE + quad;
+      var selected = vec4f(0.0);
+      for (var m = 0u; m < BRANCHES; m++) {
+        selected += shares[m * SLICE + own] * u[at + m * U_STEP];
+      }
+      v[group.z * V_ITEM + V_BASE + p * V_STRIDE + quad] = selected;
     }
   }
 }

@@ -8,6 +8,8 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use wgpu::{BufferDescriptor, BufferUsages, PollType};
 
 mod common;
+#[path = "common/steady.rs"]
+mod steady;
 
 use common::cases::{FAMILIES, cases};
 use sklens::backend::Backend;
@@ -30,7 +32,7 @@ async fn every_family_on_webgpu() {
             common::check(&backend, &case).await;
         }
     }
-    assert!(device.pipeline_count() > FAMILIES.len());
+    assert!(device.counters().pipelines > FAMILIES.len());
 }
 
 /// Every kernel family as WebAssembly SIMD against the naive interpreter.
@@ -42,6 +44,13 @@ async fn every_family_on_the_cpu() {
             common::check(&Backend::Cpu, &case).await;
         }
     }
+}
+
+/// After the first run of a shape nothing is made on WebGPU.
+#[wasm_bindgen_test]
+async fn a_repeated_run_makes_nothing_on_webgpu() {
+    let device = Rc::new(GpuDevice::open().await.expect("the browser has no WebGPU adapter"));
+    steady::check(&device, "sk_shufflenet_v2_x0_5", [64, 64]).await;
 }
 
 const MULTIPLY: &str = "

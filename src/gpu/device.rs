@@ -2,7 +2,7 @@
 
 use crate::kernels::{Dispatch, Shader};
 use crate::{Error, Result};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +13,21 @@ pub struct Adapter {
     pub name: String,
     /// Whether it is a CPU in disguise (SwiftShader, llvmpipe, WARP), tens of times slower than SIMD code.
     pub software: bool,
+}
+
+/// What was asked of a device so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GpuCounters {
+    /// Compute pipelines made.
+    pub pipelines: usize,
+    /// Buffers made.
+    pub buffers: usize,
+    /// Bind groups made.
+    pub bind_groups: usize,
+    /// Command buffers submitted.
+    pub submits: usize,
+    /// Buffers mapped to read them.
+    pub read_backs: usize,
 }
 
 /// A pipeline is a shader with its constants; nothing else specialises it.
@@ -30,6 +45,7 @@ pub struct GpuDevice {
     pub(super) queue: wgpu::Queue,
     /// The adapter behind the device.
     pub adapter: Adapter,
+    counters: Cell<GpuCounters>,
     lost: Arc<OnceLock<String>>,
     refused: Arc<OnceLock<String>>,
     modules: RefCell<HashMap<&'static str, wgpu::ShaderModule>>,
@@ -102,6 +118,7 @@ impl GpuDevice {
             device,
             queue,
             adapter: describe(&info),
+            counters: Cell::default(),
             lost,
             refused,
             modules: RefCell::default(),
@@ -115,9 +132,35 @@ impl GpuDevice {
         limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
 
-    /// Compute pipelines made so far.
+    /// What was asked of the device so far.
+    pub fn counters(&self) -> GpuCounters {
+        self.counters.get()
+    }
+
+    /// Compute pipelines kept.
     pub fn pipeline_count(&self) -> usize {
         self.pipelines.borrow().len()
+    }
+
+    pub(super) fn count(&self, add: impl FnOnce(&mut GpuCounters)) {
+        let mut counters = self.counters.get();
+        add(&mut counters);
+        self.counters.set(counters);
+    }
+
+    pub(super) fn create_buffer(&self, descriptor: &wgpu::BufferDescriptor) -> wgpu::Buffer {
+        self.count(|c| c.buffers += 1);
+        self.device.create_buffer(descriptor)
+    }
+
+    pub(super) fn create_bind_group(&self, descriptor: &wgpu::BindGroupDescriptor) -> wgpu::BindGroup {
+        self.count(|c| c.bind_groups += 1);
+        self.device.create_bind_group(descriptor)
+    }
+
+    pub(super) fn submit(&self, commands: wgpu::CommandBuffer) {
+        self.count(|c| c.submits += 1);
+        self.queue.submit([commands]);
     }
 
     /// Fails if the device is gone or an operation that nothing watched failed.
@@ -167,6 +210,7 @@ impl GpuDevice {
                 source: wgpu::ShaderSource::Wgsl(dispatch.shader.wgsl.into()),
             })
         });
+        self.count(|c| c.pipelines += 1);
         let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(name),
             layout: None,

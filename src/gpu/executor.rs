@@ -20,7 +20,7 @@ impl GpuConstants {
     pub fn push(&mut self, device: &GpuDevice, packed: &[Packed]) {
         let upload = |p: &Packed| {
             // A buffer that is mapped at creation would throw in a browser that is out of memory.
-            let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
+            let buffer = device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("constant"),
                 size: p.bytes().len() as u64,
                 usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
@@ -63,7 +63,7 @@ impl GpuExecutor {
 
     fn record(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants) -> Self {
         let create = |label, size: usize, usage| {
-            device.device.create_buffer(&wgpu::BufferDescriptor {
+            device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
                 size: (size.max(LANES) * size_of::<f32>()) as u64,
                 usage,
@@ -93,7 +93,7 @@ impl GpuExecutor {
                         .as_entire_binding(),
                     })
                     .collect();
-                let group = device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
                     label: Some(step.family()),
                     layout: &pipeline.get_bind_group_layout(0),
                     entries: &entries,
@@ -148,7 +148,8 @@ impl GpuExecutor {
             let source = &self.buffers[plan.buffer_of(id)];
             encoder.copy_buffer_to_buffer(source, 0, &self.staging, offset, bytes);
         }
-        self.device.queue.submit([encoder.finish()]);
+        self.device.submit(encoder.finish());
+        self.device.count(|c| c.read_backs += 1);
         let (sender, receiver) = futures_channel::oneshot::channel();
         self.staging.map_async(wgpu::MapMode::Read, .., move |result| {
             // The receiver is gone only if the caller dropped the run.

@@ -6,5 +6,5 @@ mod device;
 mod executor;
 
 pub(crate) use device::Watch;
-pub use device::{Adapter, DeviceLimits, GpuDevice};
+pub use device::{Adapter, DeviceLimits, GpuCounters, GpuDevice};
 pub use executor::{GpuConstants, GpuExecutor};

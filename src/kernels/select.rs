@@ -20,7 +20,7 @@ pub struct Select {
 
 impl Select {
     /// Quads from each branch to the next, if the branches lie evenly spaced in one storage.
-    fn spacing(&self, views: &Views) -> Option<usize> {
+    pub(super) fn spacing(&self, views: &Views) -> Option<usize> {
         let all: Vec<_> = self.branches.iter().map(|&u| views.of(u)).collect();
         let step = match all[..] {
             [first, second, ..] => second.base.checked_sub(first.base)?,

@@ -11,9 +11,19 @@ use pulp::Arch;
 pub(super) const SHADER: &Shader =
     &Shader { name: "sk_attention", wgsl: include_str!("../../shaders/sk_attention.wgsl"), entry: "main" };
 
-/// Pool → fc → BN → ReLU → fc → softmax over branches → override, in one dispatch.
+/// Largest C, d and M, for which the shader has workgroup memory.
+const MAX_CHANNELS: usize = 2048;
+const MAX_WIDTH: usize = 256;
+const MAX_BRANCHES: usize = 4;
+/// Quads of channels to a workgroup.
+const SLICE: usize = 64;
+/// Quads that a workgroup selects before another one is worth its own s and z, and workgroups of a batch item at most.
+const MIN_SELECTED: usize = 1024;
+const MAX_WORKGROUPS: usize = 16;
+
+/// Pool → fc → BN → ReLU → fc → softmax over branches → override, and the Select behind it, in one dispatch.
 ///
-/// All five results lie in one storage.
+/// The first five results lie in one storage.
 #[derive(Clone, Debug)]
 pub struct SkAttention {
     /// W, `[d, C]`.
@@ -40,6 +50,15 @@ pub struct SkAttention {
     pub softmax: TensorId,
     /// Softmax, overridden where the mask is set.
     pub attention: TensorId,
+    /// The Select that `attention` weights, if it is computed here. Its branches lie evenly spaced in one storage.
+    pub output: Option<Select>,
+}
+
+impl SkAttention {
+    /// Whether the step can compute units of `channels`, an attention of `width` and that many branches.
+    pub fn supports(channels: usize, width: usize, branches: usize) -> bool {
+        channels <= MAX_CHANNELS && width <= MAX_WIDTH && branches <= MAX_BRANCHES
+    }
 }
 
 impl Kernel for SkAttention {
@@ -47,21 +66,26 @@ impl Kernel for SkAttention {
         "sk_attention"
     }
     fn inputs(&self) -> Vec<TensorId> {
-        vec![self.partial_sums, self.override_input]
+        let branches = self.output.iter().flat_map(|select| &select.branches);
+        [self.partial_sums, self.override_input].iter().chain(branches).copied().collect()
     }
     fn outputs(&self) -> Vec<TensorId> {
-        vec![self.pooled, self.reduced, self.logits, self.softmax, self.attention]
+        let results = [self.pooled, self.reduced, self.logits, self.softmax, self.attention];
+        results.into_iter().chain(self.output.as_ref().map(|select| select.output)).collect()
     }
     fn rewire(&mut self, from: TensorId, to: TensorId) {
         for tensor in [&mut self.partial_sums, &mut self.override_input].into_iter().filter(|t| **t == from) {
             *tensor = to;
+        }
+        if let Some(select) = &mut self.output {
+            select.rewire(from, to);
         }
     }
     fn parameters(&self) -> Vec<String> {
         let weights = [&self.reduce.weight, &self.select.weight].into_iter().chain(&self.select.bias).cloned();
         weights.chain(self.reduce_norm.parameters()).collect()
     }
-    /// W as `[C][d]`, bias of W, V as `[d][M·C]`, bias of V; every dimension padded to quads, batch norm in W.
+    /// W as `[C][d]` and its bias, V as `[d][M·C]` and its bias; every dimension padded to quads, batch norm in W.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (s, z, logits) = (views.of(self.pooled), views.of(self.reduced), views.of(self.logits));
         let (scale, shift) = self.reduce_norm.fold(parameters)?;
@@ -71,20 +95,21 @@ impl Kernel for SkAttention {
             Some(bias) => parameters.get(bias)?.to_vec(),
             None => vec![0.0; logits.channels()],
         };
-        let biases = [(shift, z), (select_bias, logits)].map(|(bias, view)| in_lanes(&bias, view));
-        let [reduce_bias, select_bias] = biases;
-        Ok([reduce, reduce_bias, select, select_bias].map(Packed::F32).into())
+        let with_bias = |weight: Vec<f32>, bias: &[f32], view| Packed::F32([weight, in_lanes(bias, view)].concat());
+        Ok(vec![with_bias(reduce, &shift, z), with_bias(select, &select_bias, logits)])
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;
         let (parts, overrides) = (views.of(self.partial_sums), views.of(self.override_input));
         let (s, z) = (views.of(self.pooled), views.of(self.reduced));
+        let slice = s.quads().min(SLICE);
         let base = |name, id| (name, view_constants(["", "", ""], views.of(id))[1].1);
         let mut constants = vec![
             ("BRANCHES", self.branches as f64),
             ("CHANNELS", s.channels() as f64),
             ("QUADS", s.quads() as f64),
             ("REDUCED_QUADS", z.quads() as f64),
+            ("SLICE", slice as f64),
             ("PARTS", parts.positions() as f64),
             ("DIVISOR", self.divisor as f64),
             ("Y_ITEM", s.item as f64),
@@ -96,16 +121,32 @@ impl Kernel for SkAttention {
         ];
         constants.extend(view_constants(["P_ITEM", "P_BASE", "P_STRIDE"], parts));
         constants.extend(view_constants(["O_ITEM", "O_BASE", ""], overrides).into_iter().take(2));
-        let bindings = vec![
+        let mut bindings = vec![
             Operand::Read(parts.storage),
             Operand::Read(overrides.storage),
             Operand::Constant(0),
             Operand::Constant(1),
-            Operand::Constant(2),
-            Operand::Constant(3),
             Operand::Write(s.storage),
         ];
-        vec![Dispatch { shader: SHADER, constants, bindings, workgroups: [1, 1, lowering.batch as u32] }]
+        let slices = s.quads().div_ceil(slice);
+        let mut workgroups = [slices as u32, 1, lowering.batch as u32];
+        match &self.output {
+            // One buffer must not stand in for both, since the shader writes the second.
+            None => bindings.extend([Operand::Read(parts.storage), Operand::Unused]),
+            Some(select) => {
+                let (u, v) = (views.of(select.branches[0]), views.of(select.output));
+                constants.extend([
+                    ("POSITIONS", v.positions() as f64),
+                    ("U_STEP", select.spacing(views).expect("the branches of a unit share a storage") as f64),
+                ]);
+                constants.extend(view_constants(["U_ITEM", "U_BASE", "U_STRIDE"], u));
+                constants.extend(view_constants(["V_ITEM", "V_BASE", "V_STRIDE"], v));
+                bindings.extend([Operand::Read(u.storage), Operand::Write(v.storage)]);
+                workgroups[1] =
+                    (v.positions() * slice / MIN_SELECTED).clamp(1, (MAX_WORKGROUPS / slices).max(1)) as u32;
+            }
+        }
+        vec![Dispatch { shader: SHADER, constants, bindings, workgroups }]
     }
     fn run(&self, context: &mut CpuContext) {
         let views = [self.pooled, self.reduced, self.logits, self.softmax, self.attention].map(|id| context.view(id));
@@ -114,7 +155,7 @@ impl Kernel for SkAttention {
         context.write(self.pooled, |context, out| {
             let sums = context.read(self.partial_sums);
             let override_values = context.read(self.override_input);
-            let [reduce, reduce_bias, select, select_bias] = [0, 1, 2, 3].map(|i| context.constant(i).floats());
+            let [reduce, select] = [0, 1].map(|i| context.constant(i).floats());
             for n in 0..context.batch {
                 let [s, z, logits, weights, attention] = &mut results;
                 Arch::new().dispatch(
@@ -126,9 +167,9 @@ impl Kernel for SkAttention {
                             s.iter_mut().zip(part).for_each(|(s, v)| *s += v);
                         }
                         s.iter_mut().for_each(|v| *v /= self.divisor as f32);
-                        linear(s, reduce, reduce_bias, z);
+                        linear(s, reduce, z);
                         z.iter_mut().for_each(|v| *v = relu(*v));
-                        linear(z, select, select_bias, logits);
+                        linear(z, select, logits);
                     },
                 );
                 softmax(logits, views[0].channels(), weights);
@@ -139,6 +180,9 @@ impl Kernel for SkAttention {
                 }
             }
         });
+        if let Some(select) = &self.output {
+            select.run(context);
+        }
     }
 }
 
@@ -161,9 +205,10 @@ fn in_lanes(values: &[f32], view: &View) -> Vec<f32> {
     packed
 }
 
-/// `y = Wᵀ·x + bias` with W as `[in][out]`.
+/// `y = Wᵀ·x + bias` with W as `[in][out]`, then the bias.
 #[inline(always)]
-fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+fn linear(x: &[f32], weight: &[f32], y: &mut [f32]) {
+    let (weight, bias) = weight.split_at(x.len() * y.len());
     y.copy_from_slice(bias);
     for (&x, row) in x.iter().zip(weight.chunks_exact(y.len())) {
         y.iter_mut().zip(row).for_each(|(y, w)| *y += x * w);

@@ -218,12 +218,12 @@ impl<'g> Fuser<'g> {
     fn claim_unit(&mut self, unit: &SkUnit, options: &PlanOptions) {
         let partial_sums = self.claim_branches(unit);
         let results = [unit.pooled, unit.reduced, unit.logits, unit.softmax, unit.attention];
-        match self.claim_attention(unit, partial_sums) {
+        match self.claim_attention(unit, partial_sums, options) {
             Some(()) => self.stacks[0].extend(results),
             None => self.outputs.extend(results),
         }
         if options.fold_select {
-            self.claim_select(unit);
+            self.fold_select(unit);
         }
     }
 
@@ -257,8 +257,9 @@ impl<'g> Fuser<'g> {
         Some(partial_sums)
     }
 
-    /// Everything from the pooled vector to the attention in one step, if nothing but s, z, logits and softmax is asked for.
-    fn claim_attention(&mut self, unit: &SkUnit, partial_sums: Option<TensorId>) -> Option<()> {
+    /// Everything from the pooled vector to the attention in one step, if nothing but s, z, logits and softmax is asked
+    /// for; with the Select behind it where that is not folded elsewhere.
+    fn claim_attention(&mut self, unit: &SkUnit, partial_sums: Option<TensorId>, options: &PlanOptions) -> Option<()> {
         let (relu_index, relu) = self.node_of(unit.reduced)?;
         let (bn_index, bn) = self.node_of(relu.inputs[0])?;
         let (reduce_index, reduce) = self.node_of(bn.inputs[0])?;
@@ -268,6 +269,9 @@ impl<'g> Fuser<'g> {
         let (Op::BatchNorm(norm), Op::Linear(reduce), Op::Linear(select)) = (&bn.op, &reduce.op, &select.op) else {
             return None;
         };
+        if !SkAttention::supports(unit.channels, reduce.out_features, unit.branches.len()) {
+            return None;
+        }
         self.sole_reader(relu.inputs[0])?;
         self.sole_reader(bn.inputs[0])?;
         let (pool_index, _) = self.node_of(unit.pooled)?;
@@ -289,6 +293,8 @@ impl<'g> Fuser<'g> {
         for index in [pool_index, reduce_index, bn_index, relu_index, select_index, softmax_index, override_index] {
             self.claimed[index] = true;
         }
+        let output = if options.fold_select { None } else { self.claim_select(unit) };
+        let tail = output.as_ref().map_or(unit.attention, |select| select.output);
         let step = SkAttention {
             reduce: reduce.clone(),
             reduce_norm: FoldedNorm {
@@ -306,13 +312,24 @@ impl<'g> Fuser<'g> {
             logits: unit.logits,
             softmax: unit.softmax,
             attention: unit.attention,
+            output,
         };
-        self.emit(unit.attention, step);
+        self.emit(tail, step);
         Some(())
     }
 
+    /// The Select of a unit, if nothing else reads the attention.
+    fn claim_select(&mut self, unit: &SkUnit) -> Option<Select> {
+        let (index, _) = self.node_of(unit.output)?;
+        if self.readers[unit.attention.0] != [index] {
+            return None;
+        }
+        self.claimed[index] = true;
+        Some(Select { attention: unit.attention, branches: unit.branch_outputs.clone(), output: unit.output })
+    }
+
     /// Folds Select into the plain 1×1 convolution behind it.
-    fn claim_select(&mut self, unit: &SkUnit) -> Option<()> {
+    fn fold_select(&mut self, unit: &SkUnit) -> Option<()> {
         let (reader, node) = self.sole_reader(unit.output)?;
         let (select_index, _) = self.node_of(unit.output)?;
         let Op::Conv2d(conv) = &node.op else { return None };

@@ -189,9 +189,10 @@ impl Placer {
             let lives: Vec<_> = stack.iter().map(|&t| self.lifetime(t, &[])).collect();
             let first = lives.iter().map(|l| l.0).min().unwrap_or(0);
             let last = lives.iter().map(|l| l.1).max().unwrap_or(0);
-            // The results are read back and the overrides are written by the host: nothing else may use their memory.
+            // The host reads the results after the run and writes the overrides before it.
             let is_input = self.steps.iter().all(|s| !s.outputs().iter().any(|t| stack.contains(t)));
-            let (first, last) = if index == 0 || is_input { (0, self.steps.len()) } else { (first, last) };
+            let first = if is_input { 0 } else { first };
+            let last = if index == 0 || is_input { self.steps.len() } else { last };
             let item = stack.iter().map(|t| self.plain_quads(*t)).sum();
             let storage = self.storage(item, first, last);
             let mut base = 0;
