@@ -262,11 +262,23 @@ impl Session {
         network: Network,
         source: Source,
         choice: BackendChoice,
+        progress: impl FnMut(Progress),
+    ) -> Result<Self> {
+        Self::open_checkpoint(network, Checkpoint::open(source).await?, choice, progress).await
+    }
+
+    /// Opens `network` with the weights of `checkpoint`.
+    ///
+    /// # Errors
+    /// `bad-weights`, or `device-lost` if a GPU was asked for and none works.
+    pub async fn open_checkpoint(
+        network: Network,
+        checkpoint: Checkpoint,
+        choice: BackendChoice,
         mut progress: impl FnMut(Progress),
     ) -> Result<Self> {
-        let checkpoint = Checkpoint::open(source).await?;
         let preprocessing = preprocessing_of(&network, &checkpoint)?;
-        let classes = checkpoint.shape("fc.weight").and_then(|s| s.first().copied()).unwrap_or(network.classes).max(1);
+        let classes = checkpoint.classes().unwrap_or(network.classes);
         let graph = network.graph(preprocessing.input_size, classes)?;
         checkpoint.check(&network.name, &graph.parameters())?;
         let labels = labels_of(&checkpoint, classes)?;

@@ -30,7 +30,7 @@ pub struct Analyze {
     /// Preset name, see `sklens models`; or a network described in a .toml or .json file.
     #[arg(long, default_value = bundled::DEFAULT_MODEL)]
     model: String,
-    /// Weights, safetensors; not needed for bundled models.
+    /// Weights: safetensors, PyTorch .pth or .pt, or .caffemodel; not needed for bundled models.
     #[arg(long)]
     weights: Option<PathBuf>,
     /// Zooms, each 1 to 8.

@@ -1,65 +1,56 @@
-//! Reading safetensors, tensor by tensor.
+//! A weights file with its index: checks, and reading tensor by tensor.
 
-use super::{Parameters, Source};
+use super::{Entry, Format, Index, Parameters, Source, names, safetensors};
 use crate::graph::Parameter;
 use crate::{Error, Result};
-use safetensors::tensor::{Dtype, Metadata};
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Longest header that is read.
-const MAX_HEADER: u64 = 16 << 20;
 /// Files up to this size are read in one go while loading; it saves hundreds of small reads.
 const SMALL_FILE: u64 = 16 << 20;
 
-#[derive(Clone, Debug)]
-struct Entry {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    range: Range<u64>,
-}
-
-/// A safetensors file: its tensors by name, and its metadata.
+/// A weights file: one set of its tensors by name, and its metadata.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     source: Source,
+    /// The file's format.
+    pub format: Format,
+    /// Which of the file's sets of weights this is; empty where the file is the set.
+    pub set: String,
     entries: BTreeMap<String, Entry>,
-    /// The file's `__metadata__`.
+    /// What the file says of itself.
     pub metadata: HashMap<String, String>,
 }
 
 impl Checkpoint {
-    /// Reads the header of `source`.
+    /// Finds the tensors of `source`.
     ///
     /// # Errors
-    /// `bad-weights` if it is not a whole, consistent safetensors file.
+    /// `bad-weights` if it is not a whole, consistent file of a format that this build reads.
     pub async fn open(source: Source) -> Result<Self> {
-        let name = source.name();
-        let damaged = |why: String| Error::bad_weights(format!("{name} is not a safetensors file: {why}"));
+        let index = index(&source).await?;
+        Self::from_index(source, index)
+    }
+
+    /// The preferred weights of `source`, whose `index` another module may have read.
+    ///
+    /// # Errors
+    /// `bad-weights` if there are none, or a tensor ends behind the file.
+    pub fn from_index(source: Source, index: Index) -> Result<Self> {
+        let Index { format, sets, metadata } = index;
+        let file = source.name();
+        let set = sets.into_iter().next();
+        let set = set.ok_or_else(|| Error::bad_weights(format!("{file} holds no tensors by name")))?;
         let length = source.length()?;
-        if length < 8 {
-            return Err(damaged(format!("it has only {length} bytes")));
+        if let Some((name, _)) = set.tensors.iter().find(|(_, e)| e.start > e.end || e.end > length) {
+            return Err(Error::bad_weights(format!("{file} is truncated: tensor {name} ends behind the file")));
         }
-        let first = source.read(0..8).await?;
-        let header = first.iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte));
-        if header > MAX_HEADER.min(length - 8) {
-            return Err(damaged(format!("its header would have {header} bytes of {length}")));
-        }
-        let start = 8 + header;
-        let json = source.read(8..start).await?;
-        let parsed: Metadata =
-            serde_json::from_slice(&json).map_err(|e| damaged(format!("its header is damaged: {e}")))?;
-        let mut entries = BTreeMap::new();
-        for (tensor, info) in parsed.tensors() {
-            let (from, to) = info.data_offsets;
-            // That the offsets fit the shape and follow each other was checked by parsing.
-            if to as u64 > length - start {
-                return Err(Error::bad_weights(format!("{name} is truncated: tensor {tensor} ends behind the file")));
-            }
-            let range = start + from as u64..start + to as u64;
-            entries.insert(tensor, Entry { dtype: info.dtype, shape: info.shape.clone(), range });
-        }
-        Ok(Self { source, entries, metadata: parsed.metadata().clone().unwrap_or_default() })
+        let entries = names::without_wrappers(set.tensors);
+        Ok(Self { source, format, set: set.name, entries, metadata })
+    }
+
+    /// The tensors by name, those that no network reads included.
+    pub fn tensors(&self) -> &BTreeMap<String, Entry> {
+        &self.entries
     }
 
     /// The shape of a tensor.
@@ -67,11 +58,13 @@ impl Checkpoint {
         self.entries.get(name).map(|e| e.shape.as_slice())
     }
 
-    /// Compares names, shapes and types with what a network reads.
-    ///
-    /// # Errors
-    /// `bad-weights` listing every missing, surplus and misshapen tensor.
-    pub fn check(&self, network: &str, parameters: &[Parameter]) -> Result<()> {
+    /// The classifier's number of classes.
+    pub fn classes(&self) -> Option<usize> {
+        self.shape("fc.weight").and_then(|shape| shape.first().copied()).filter(|&classes| classes > 0)
+    }
+
+    /// Everything in which names, shapes and types differ from what a network reads, a line each.
+    pub fn mismatches(&self, parameters: &[Parameter]) -> Vec<String> {
         let mut faults = Vec::new();
         for p in parameters {
             match self.entries.get(&p.name) {
@@ -79,15 +72,26 @@ impl Checkpoint {
                 Some(e) if e.shape != p.shape => {
                     faults.push(format!("wrong shape: {} is {:?} and should be {:?}", p.name, e.shape, p.shape));
                 }
-                Some(Entry { dtype: Dtype::F32 | Dtype::F16 | Dtype::BF16, .. }) => {}
-                Some(e) => faults.push(format!("wrong type: {} is {:?}; use F32, F16 or BF16", p.name, e.dtype)),
+                Some(e) if e.dtype.size().is_none() => {
+                    faults.push(format!("wrong type: {} is {}; use F64, F32, F16 or BF16", p.name, e.dtype));
+                }
+                Some(_) => {}
             }
         }
-        let known: std::collections::HashSet<_> = parameters.iter().map(|p| p.name.as_str()).collect();
+        let known: HashSet<_> = parameters.iter().map(|p| p.name.as_str()).collect();
         let surplus = self.entries.iter().filter(|(name, _)| !known.contains(name.as_str()));
-        for (name, e) in surplus.filter(|(name, _)| !name.ends_with(".num_batches_tracked")) {
+        for (name, e) in surplus.filter(|(name, _)| !names::is_counter(name)) {
             faults.push(format!("surplus: {name}, shape {:?}", e.shape));
         }
+        faults
+    }
+
+    /// Compares names, shapes and types with what a network reads.
+    ///
+    /// # Errors
+    /// `bad-weights` listing every missing, surplus and misshapen tensor.
+    pub fn check(&self, network: &str, parameters: &[Parameter]) -> Result<()> {
+        let faults = self.mismatches(parameters);
         if faults.is_empty() {
             return Ok(());
         }
@@ -107,6 +111,19 @@ impl Checkpoint {
         let whole = if length <= SMALL_FILE { Some(self.source.read(0..length).await?) } else { None };
         Ok(Reader { checkpoint: self, whole })
     }
+}
+
+#[cfg(feature = "readers")]
+async fn index(source: &Source) -> Result<Index> {
+    match crate::readers::format(source).await? {
+        Format::Safetensors => safetensors::index(source).await,
+        _ => crate::readers::index(source),
+    }
+}
+
+#[cfg(not(feature = "readers"))]
+async fn index(source: &Source) -> Result<Index> {
+    safetensors::index(source).await
 }
 
 /// Reads tensors; see [`Checkpoint::reader`].
@@ -130,15 +147,20 @@ impl Reader<'_> {
             let read;
             let bytes = match &self.whole {
                 Some(whole) => whole
-                    .get(entry.range.start as usize..entry.range.end as usize)
+                    .get(entry.start as usize..entry.end as usize)
                     .ok_or_else(|| Error::bad_weights(format!("{file} became shorter: tensor {name} is gone")))?,
                 None => {
-                    read = self.checkpoint.source.read(entry.range.clone()).await?;
+                    read = self.checkpoint.source.read(entry.start..entry.end).await?;
                     &read
                 }
             };
-            let values = decode(entry.dtype, bytes).ok_or_else(|| {
-                Error::bad_weights(format!("{file}: tensor {name} is {:?}; use F32, F16 or BF16", entry.dtype))
+            let values = entry.values(bytes).ok_or_else(|| {
+                Error::bad_weights(format!(
+                    "{file}: tensor {name} of type {} and shape {:?} does not fit its {} bytes",
+                    entry.dtype,
+                    entry.shape,
+                    bytes.len()
+                ))
             })?;
             if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
                 return Err(Error::bad_weights(format!("{file}: tensor {name} holds {bad}; weights must be finite")));
@@ -146,15 +168,5 @@ impl Reader<'_> {
             parameters.insert(name.clone(), values);
         }
         Ok(parameters)
-    }
-}
-
-fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
-    let halves = || bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
-    match dtype {
-        Dtype::F32 => Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
-        Dtype::F16 => Some(halves().map(|b| half::f16::from_le_bytes(b).to_f32()).collect()),
-        Dtype::BF16 => Some(halves().map(|b| half::bf16::from_le_bytes(b).to_f32()).collect()),
-        _ => None,
     }
 }

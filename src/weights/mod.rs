@@ -3,10 +3,16 @@
 mod checkpoint;
 mod fold;
 pub mod generated;
+mod index;
+mod names;
+mod recognise;
+mod safetensors;
 mod source;
 
 pub use checkpoint::{Checkpoint, Reader};
 pub use fold::FoldedNorm;
+pub use index::{Dtype, Entry, Format, Index, TensorSet};
+pub use recognise::{Recognition, compare, recognise};
 pub use source::Source;
 
 use crate::{Error, Result};

@@ -51,23 +51,12 @@ impl Source {
     /// # Errors
     /// `bad-weights` if they cannot be read or the range ends behind the file.
     pub async fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
-        if range.start > range.end || range.end > self.length()? {
-            return Err(Error::bad_weights(format!("{} ends before byte {}", self.name(), range.end)));
-        }
+        self.check(&range)?;
         match self {
             Self::Static(bytes) => Ok(bytes[range.start as usize..range.end as usize].to_vec()),
             Self::Bytes(bytes) => Ok(bytes[range.start as usize..range.end as usize].to_vec()),
             #[cfg(not(target_arch = "wasm32"))]
-            Self::File(path) => {
-                use std::io::{Read, Seek, SeekFrom};
-                let read = || {
-                    let mut file = std::fs::File::open(path)?;
-                    file.seek(SeekFrom::Start(range.start))?;
-                    let mut bytes = vec![0; (range.end - range.start) as usize];
-                    file.read_exact(&mut bytes).map(|()| bytes)
-                };
-                read().map_err(|e| self.failed(&e))
-            }
+            Self::File(path) => self.read_file(path, range),
             #[cfg(target_arch = "wasm32")]
             Self::Blob(blob) => {
                 let failed = |e: wasm_bindgen::JsValue| self.failed(&format!("{e:?}"));
@@ -76,6 +65,48 @@ impl Source {
                 Ok(js_sys::Uint8Array::new(&buffer).to_vec())
             }
         }
+    }
+
+    /// [`Source::read`] without waiting; a Blob only in a worker.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "readers")]
+    pub(crate) fn read_now(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        self.check(&range)?;
+        match self {
+            Self::Static(bytes) => Ok(bytes[range.start as usize..range.end as usize].to_vec()),
+            Self::Bytes(bytes) => Ok(bytes[range.start as usize..range.end as usize].to_vec()),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::File(path) => self.read_file(path, range),
+            #[cfg(target_arch = "wasm32")]
+            Self::Blob(blob) => {
+                let failed = |e: wasm_bindgen::JsValue| self.failed(&format!("{e:?}"));
+                let part = blob.slice_with_f64_and_f64(range.start as f64, range.end as f64).map_err(failed)?;
+                let reader = web_sys::FileReaderSync::new().map_err(failed)?;
+                let buffer = reader.read_as_array_buffer(&part).map_err(failed)?;
+                Ok(js_sys::Uint8Array::new(&buffer.into()).to_vec())
+            }
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn read_file(&self, path: &std::path::Path, range: Range<u64>) -> Result<Vec<u8>> {
+        use std::io::{Read, Seek, SeekFrom};
+        let read = || {
+            let mut file = std::fs::File::open(path)?;
+            file.seek(SeekFrom::Start(range.start))?;
+            let mut bytes = vec![0; (range.end - range.start) as usize];
+            file.read_exact(&mut bytes).map(|()| bytes)
+        };
+        read().map_err(|e| self.failed(&e))
+    }
+
+    fn check(&self, range: &Range<u64>) -> Result<()> {
+        if range.start > range.end || range.end > self.length()? {
+            return Err(Error::bad_weights(format!("{} ends before byte {}", self.name(), range.end)));
+        }
+        Ok(())
     }
 
     fn failed(&self, why: &dyn std::fmt::Display) -> Error {

@@ -1,0 +1,75 @@
+//! Readers of other people's weights files. They find where the tensors are and convert nothing: memory stays small
+//! whatever the file's size. In the browser they are a module of their own, loaded with the first such file.
+
+mod bytes;
+mod caffe;
+mod caffe_names;
+mod legacy;
+mod pickle;
+mod pytorch;
+mod state_dict;
+
+use crate::weights::{Format, Index, Source};
+use crate::{Error, Result};
+use bytes::Bytes;
+
+/// First bytes of a zip archive.
+const ZIP: &[u8] = b"PK";
+/// First bytes of a pickle of protocol 2.
+const PICKLE: &[u8] = b"\x80\x02";
+/// First bytes of a `NetParameter`: its name, or a layer of either kind.
+const NET_PARAMETER: [&[u8]; 3] = [b"\x0a", b"\x12", b"\xa2\x06"];
+
+/// The format that the first bytes of `source` speak for; safetensors where they speak for none.
+///
+/// # Errors
+/// `bad-weights` if they cannot be read.
+pub async fn format(source: &Source) -> Result<Format> {
+    let first = source.read(0..source.length()?.min(9)).await?;
+    Ok(match first.as_slice() {
+        [_, _, _, _, _, _, _, _, b'{'] => Format::Safetensors,
+        first if first.starts_with(ZIP) || first.starts_with(PICKLE) => Format::PyTorch,
+        first if NET_PARAMETER.iter().any(|tag| first.starts_with(tag)) => Format::Caffe,
+        _ => Format::Safetensors,
+    })
+}
+
+/// What `source`, a PyTorch or Caffe file, holds. In the browser it reads synchronously, which only workers may.
+///
+/// # Errors
+/// `bad-weights` if it is damaged, of no format that is read here, or holds more than tensors.
+pub fn index(source: &Source) -> Result<Index> {
+    let bytes = Bytes::new(source)?;
+    dispatch(&bytes).map_err(|fault| match fault {
+        Fault::Read(error) => error,
+        Fault::Content(why) => Error::bad_weights(format!("{}: {why}", source.name())),
+    })
+}
+
+fn dispatch(bytes: &Bytes) -> Result<Index, Fault> {
+    match bytes.read(0, bytes.length().min(2))?.as_slice() {
+        ZIP => pytorch::index(bytes),
+        PICKLE => legacy::index(bytes),
+        _ => caffe::index(bytes),
+    }
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+enum Fault {
+    /// Its bytes cannot be had.
+    Read(Error),
+    /// What it holds; a clause without the file's name.
+    Content(String),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// A fault of the file's content.
+fn refuse<T>(why: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Content(why.into()))
+}
