@@ -1,10 +1,12 @@
 /** The page's state: what is shown, what runs, and the analysis that belongs to it. */
-import type { BackendChoice, Progress, Result, Session, SessionInfo, UnitInfo } from 'sklens';
+import type { AnalyzeOptions, BackendChoice, ImageInput, Progress, Result, Session, SessionInfo, UnitInfo } from 'sklens';
 import * as sklens from 'sklens';
 import { defaultUnit } from './lib/attention';
 import { clampCenter, type Point } from './lib/crop';
 import { fetchGallery, fetchPhoto, type GalleryEntry } from './lib/gallery';
 import { Latest } from './lib/latest';
+import type { Place } from './lib/permalink';
+import { Undo } from './lib/undo';
 import { t } from './strings';
 
 /** The zooms of the paper's section 4.4. */
@@ -27,6 +29,13 @@ interface Subject {
   photo: Photo;
   center: Point;
   results: Map<number, Result>;
+}
+
+/** What undo brings back. */
+interface Shown {
+  photo: Photo;
+  zoom: number;
+  center: Point;
 }
 
 export class Explorer {
@@ -69,26 +78,74 @@ export class Explorer {
       this.analysed?.center === this.center &&
       this.current?.scale === this.zoom,
   );
+  /** Whether {@link ask} has a network to ask. */
+  readonly ready: boolean = $derived(this.info !== null);
   readonly cropPct: number = $derived(this.info?.cropPct ?? 1);
 
   #session: Session | null = null;
   #previous: { photo: Photo | null; center: Point } | null = null;
   #opened = 0;
+  readonly #undo = new Undo<Shown>();
+  /** How many steps {@link undo} can take. */
+  undoable = $state(0);
+  /** Whether the first photo had its chance. */
+  started = $state(false);
   readonly #analyses = new Latest<void>(() => this.#analyze());
 
-  /** Loads the gallery, its first photo and the network. */
-  async start(): Promise<void> {
-    await Promise.all([this.#startGallery(), this.run(this.backend)]);
+  /** Loads the gallery, its first photo or what `place` names, and the network. */
+  async start(place?: Place): Promise<void> {
+    if (place?.zoom !== undefined) this.zoomTo(place.zoom);
+    if (place?.unit !== undefined) this.unitName = place.unit;
+    const gallery = this.#startGallery(place).finally(() => (this.started = true));
+    await Promise.all([gallery, this.run(this.backend)]);
   }
 
-  async #startGallery(): Promise<void> {
+  async #startGallery(place?: Place): Promise<void> {
     try {
       this.gallery = await fetchGallery();
     } catch {
       this.error = t.errors.gallery;
     }
-    const first = this.gallery[0];
-    if (first && !this.photo) await this.showEntry(first);
+    const first = this.gallery.find(({ file }) => file === place?.photo) ?? this.gallery[0];
+    if (!first || this.photo) return;
+    await this.showEntry(first);
+    if (place?.center && this.photo) this.#look(this.zoom, place.center);
+  }
+
+  /** Shows what `place` names; what it does not name stays. */
+  async goTo(place: Place): Promise<void> {
+    const entry = this.gallery.find(({ file }) => file === place.photo);
+    if (entry && entry !== this.photo?.entry) await this.showEntry(entry);
+    if (place.unit !== undefined) this.unitName = place.unit;
+    if (place.zoom !== undefined && place.zoom !== this.zoom) this.zoomTo(place.zoom);
+    if (place.center && !samePlace(place.center, this.center)) this.moveTo(place.center);
+  }
+
+  /** Asks the network about the photo and centre on show, besides the page's own analysis. */
+  async ask(options: AnalyzeOptions, image: ImageInput | undefined = this.photo?.blob): Promise<Result[]> {
+    if (!this.#session || !image) return [];
+    return this.#session.analyze(image, { center: this.center, ...options });
+  }
+
+  /** Goes back to the photo, zoom and centre before the last change. */
+  undo(): void {
+    const before = this.#undo.back();
+    this.undoable = this.#undo.size;
+    if (!before) return;
+    this.photo = before.photo;
+    this.#look(before.zoom, before.center);
+  }
+
+  #remember(): void {
+    const { photo, zoom, center } = this;
+    if (photo) this.#undo.remember({ photo, zoom, center });
+    this.undoable = this.#undo.size;
+  }
+
+  #look(zoom: number, center: Point): void {
+    this.zoom = zoom;
+    this.center = center;
+    this.refresh();
   }
 
   /** Opens the network on `backend`; whatever runs keeps running until the new engine is ready. */
@@ -166,6 +223,7 @@ export class Explorer {
     }
     this.error = null;
     this.#previous ??= { photo: this.photo, center: this.center };
+    this.#remember();
     // A zoom chosen while the first photo loads stays.
     if (this.photo) this.zoom = 1;
     this.photo = { blob, image, name, entry };
@@ -180,20 +238,23 @@ export class Explorer {
   /** Sets the zoom, kept in range and on the slider's steps. */
   zoomTo(zoom: number): void {
     const { min, max, step } = ZOOM_RANGE;
-    this.zoom = Number((Math.round(Math.min(Math.max(zoom, min), max) / step) * step).toFixed(2));
-    this.refresh();
+    const next = Number((Math.round(Math.min(Math.max(zoom, min), max) / step) * step).toFixed(2));
+    if (next !== this.zoom) this.#remember();
+    this.#look(next, this.center);
   }
 
   /** Moves the centre, kept where the crop at the present zoom fits. */
   moveTo(center: Point): void {
     if (!this.photo) return;
     const { naturalWidth, naturalHeight } = this.photo.image;
+    if (!this.dragging) this.#remember();
     this.center = clampCenter(naturalWidth, naturalHeight, this.cropPct, this.zoom, center);
     this.refresh();
   }
 
   /** Tells whether the box is being dragged. */
   drag(active: boolean): void {
+    if (active) this.#remember();
     this.dragging = active;
     if (!active) this.refresh();
   }
@@ -256,6 +317,11 @@ export class Explorer {
       this.error = messageOf(error);
     }
   }
+}
+
+/** Whether an address would show both as the same. */
+function samePlace(a: Point, b: Point): boolean {
+  return Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-3;
 }
 
 function messageOf(error: unknown): string {

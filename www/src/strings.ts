@@ -1,6 +1,6 @@
 /** Every sentence of the page. A further language is a further object of the same type. */
 
-const number = new Intl.NumberFormat('en', { maximumFractionDigits: 3, minimumFractionDigits: 3 });
+const number = new Intl.NumberFormat('en', { maximumFractionDigits: 3, minimumFractionDigits: 3, signDisplay: 'negative' });
 const whole = new Intl.NumberFormat('en');
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 });
 
@@ -125,6 +125,111 @@ export const en = {
     noModel: 'No network ships with this copy of the page.',
   },
 
+  views: {
+    label: 'Views',
+    names: {
+      zoom: 'Zoom',
+      network: 'Network',
+      'what-if': 'What if',
+      stimuli: 'Stimuli',
+    },
+    loading: 'Loading this view',
+    undo: 'Undo',
+    undoHint: 'Back to the photo, zoom and centre before (Ctrl Z)',
+    link: 'Copy link',
+    copied: 'Copied',
+  },
+
+  save: {
+    label: 'Save',
+    of: (chart: string) => `Save: ${chart}`,
+    json: 'Analysis as JSON',
+    python: 'Copy as Python',
+    figure: 'Figure 3 of the paper for this photo',
+  },
+
+  play: { start: 'Play the zoom', stop: 'Pause' },
+
+  whatIf: {
+    heading: 'Take the wheel',
+    lead: 'Decide in the network’s place how much each kernel counts, in one unit or in all, and see what it then makes of the photo.',
+    scope: 'Replace attention in',
+    everyUnit: 'every unit',
+    oneUnit: (unit: string) => `${unit} alone`,
+    attention: 'Attention',
+    network: 'As the network decides',
+    all: (kernel: string) => `All ${kernel}`,
+    uniform: 'Equal (plain sum)',
+    swap: 'Swapped',
+    freeze: (zoom: string) => `As at ${zoom}`,
+    share: (kernel: string) => `Share of ${kernel}`,
+    off: (unit: string, channels: number) => `Channels of ${unit} to turn off (1–${channels})`,
+    wrong: (channels: number) => `Write channels as 3, 7-9, from 1 to ${channels}.`,
+    undo: 'Undo the setting',
+    reset: 'Let the network decide',
+    answer: 'What the network answers',
+    class: 'Class',
+    without: 'by itself',
+    with: 'as you set it',
+    chart: (large: string, small: string) => `Bar chart: mean ${large} minus ${small} attention of every SK unit, by itself and as you set it`,
+  },
+
+  stimuli: {
+    heading: 'Neither cat nor camel',
+    lead: 'Where neuroscience began: patterns with a size. The pattern takes the photo’s place everywhere on the page; the curves show what every unit does as one of its numbers grows and the others stay.',
+    pattern: 'Pattern',
+    kinds: { disc: 'Disc', bar: 'Bar', grating: 'Grating' },
+    parameters: { size: 'Size', frequency: 'Spatial frequency', contrast: 'Contrast', orientation: 'Orientation' },
+    against: 'Curves against',
+    value: (parameter: 'size' | 'frequency' | 'contrast' | 'orientation', value: number) =>
+      parameter === 'orientation' ? `${value}°` : parameter === 'frequency' ? `${value} periods` : `${Math.round(value * 100)} %`,
+    moves: (parameter: string, from: string, to: string, rising: number, units: number, large: string) =>
+      `${parameter} from ${from} to ${to}: ${rising} of ${units} units end nearer to ${large} than they began.`,
+  },
+
+  network: {
+    heading: 'Through the network',
+    lead: (small: string, large: string) =>
+      `The photo runs through these SK units from top to bottom. In each it splits into ${small} and ${large} and comes together again. Choose a unit to see the numbers inside.`,
+    key: 'The thicker a branch, the more attention it has on average.',
+    photo: 'Photo ↓',
+    classes: (count: number) => `↓ ${whole.format(count)} classes`,
+    inside: (unit: string, zoom: string) => `Inside ${unit} at ${zoom}`,
+    oneValue: 'Attention is one value per channel, the same for all positions of the picture.',
+    split: 'Split',
+    splitText: (branches: number, shape: string) =>
+      `${branches} convolutions of the same input, each followed by batch norm and ReLU. Each gives ${shape} values.`,
+    fuse: 'Fuse',
+    fuseText: (places: number, channels: number, hidden: number) =>
+      `The branches are added up; each channel’s ${whole.format(places)} places are averaged to one of ${channels} numbers s; a layer squeezes them to ${hidden} numbers z.`,
+    select: 'Select',
+    selectText: 'Two layers turn z into a logit per branch and channel; a softmax over the branches makes attention of them, which weighs the branches.',
+    cost: (params: number, macs: number) => `${whole.format(params)} parameters, ${compact.format(macs)} multiply-adds`,
+    channel: (channel: number) => `channel ${channel}`,
+    picture: (kernel: string, channel: number) => `${kernel} branch, channel ${channel}`,
+    output: (channel: number) => `Output, channel ${channel}`,
+    pooled: 'pooled vector s',
+    z: 'squeezed vector z',
+    logits: (kernel: string) => `logits ${kernel}`,
+    softmax: (kernel: string) => `share ${kernel}`,
+    vector: (name: string, count: number, low: number, high: number) =>
+      `Bars: ${name}, ${count} values from ${attention(low)} to ${attention(high)}`,
+    range: (count: number, low: number, high: number) => `${count}: ${attention(low)} … ${attention(high)}`,
+    note: (count: number) =>
+      `Shown are the ${count} channels with the largest mean output. Black is zero; all pictures share one scale.`,
+  },
+
+  trend: {
+    heading: 'Every unit against the zoom',
+    chart: (large: string, small: string) =>
+      `Small line charts, one per SK unit in order of depth: mean ${large} minus ${small} attention against what varies`,
+    table: 'These curves as a table',
+    zoomMoves: (rising: number, units: number, large: string) =>
+      `From 1× to 3×, ${rising} of ${units} units move towards ${large}.`,
+    most: (unit: string, from: number, to: number) =>
+      `${unit} moves most: from ${signed(from)} to ${signed(to)}.`,
+  },
+
   legend: {
     heading: 'Zoom',
     now: (zoom: number) => `now, ${times(zoom)}`,
@@ -141,6 +246,14 @@ export const en = {
     depthMove: (zooms: Zooms, large: string, rising: number, units: number) =>
       `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units move towards ${large}.`,
     depthMost: (unit: string, change: number) => `${unit} moves most, by ${signed(change)}.`,
+    whatIfNothing: 'Nothing is replaced: both sides are what the network does by itself.',
+    whatIfUnits: (units: number) => (units === 1 ? 'With one unit replaced,' : `With ${units} units replaced,`),
+    whatIfSame: (label: string, from: number, to: number) =>
+      `the best guess stays ${shortLabel(label)}, at ${percent(to)} instead of ${percent(from)}.`,
+    whatIfOther: (from: string, was: number, to: string, is: number) =>
+      `the best guess is ${shortLabel(to)} (${percent(is)}) instead of ${shortLabel(from)} (${percent(was)}).`,
+    whatIfField: (unit: string, from: number, to: number) =>
+      `The field that ${unit} expects to see is ${Math.round(to)} pixels wide instead of ${Math.round(from)}.`,
     depthNow: (zoom: number, large: string, leaning: number, units: number) =>
       `At ${times(zoom)}, ${leaning} of ${units} lean to ${large}.`,
   },

@@ -144,3 +144,43 @@ test('without a gallery the page says so and waits for a photo', async () => {
   await settled(explorer);
   expect(explorer.current?.top).toHaveLength(5);
 });
+
+test('undo brings back centre, zoom and photo, one step per gesture', async () => {
+  const explorer = await started();
+  expect(explorer.undoable).toBe(0);
+  vi.spyOn(performance, 'now').mockReturnValue(10_000);
+  for (const zoom of [1.1, 1.2, 1.3]) explorer.zoomTo(zoom);
+  vi.spyOn(performance, 'now').mockReturnValue(20_000);
+  explorer.drag(true);
+  explorer.moveTo([0.6, 0.5]);
+  explorer.moveTo([0.61, 0.5]);
+  explorer.drag(false);
+  expect(explorer.undoable).toBe(2);
+  explorer.undo();
+  expect([explorer.zoom, explorer.center]).toEqual([1.3, [0.4, 0.5]]);
+  await explorer.showFile(new File(['a proper photo'], 'dog.jpg', { type: 'image/jpeg' }));
+  explorer.undo();
+  expect([explorer.photo?.name, explorer.zoom]).toEqual(['Cat', 1.3]);
+  explorer.undo();
+  expect([explorer.zoom, explorer.undoable]).toEqual([1, 0]);
+  await settled(explorer);
+});
+
+test('starts where an address says, and goes where the next one says', async () => {
+  const explorer = new Explorer();
+  await explorer.start({ view: 'zoom', photo: 'cat.jpg', zoom: 1.7, center: [0.6, 0.4], unit: 'SK_2_2' });
+  await settled(explorer);
+  expect([explorer.zoom, explorer.center, explorer.unit?.name]).toEqual([1.7, [0.6, 0.4], 'SK_2_2']);
+  const { center } = explorer;
+  await explorer.goTo({ view: 'network', zoom: 1.2, center: [0.60001, 0.4], unit: 'SK_3_1' });
+  await settled(explorer);
+  expect([explorer.zoom, explorer.unit?.name]).toEqual([1.2, 'SK_3_1']);
+  expect(explorer.center).toBe(center);
+});
+
+test('a view asks about what is on show', async () => {
+  const explorer = await started();
+  const [result] = await explorer.ask({ scales: [1.5], tensors: [] });
+  expect(result?.scale).toBe(1.5);
+  expect(result?.units[0]?.attention).toEqual(explorer.sweep[1]?.units[0]?.attention);
+});

@@ -67,6 +67,20 @@ export function depthCaption(units: readonly UnitInfo[], current: Result, sweep:
   return sentences.join(' ');
 }
 
+/** What the visitor's own attention changes: the best class, and the field that the last unit expects to see. */
+export function whatIfCaption(before: Result, after: Result, units: number): string {
+  const [was, is] = [before.top[0], after.top[0]];
+  const [from, to] = [before.units.at(-1), after.units.at(-1)];
+  if (!was || !is || !from || !to) return '';
+  if (units === 0) return t.captions.whatIfNothing;
+  const answer =
+    was.index === is.index
+      ? t.captions.whatIfSame(is.label, was.probability, is.probability)
+      : t.captions.whatIfOther(was.label, was.probability, is.label, is.probability);
+  const field = t.captions.whatIfField(to.name, from.receptiveField.expected, to.receptiveField.expected);
+  return `${t.captions.whatIfUnits(units)} ${answer} ${field}`;
+}
+
 function ends(sweep: readonly Result[]): [number, number] {
   return [sweep[0]?.scale ?? 1, sweep.at(-1)?.scale ?? 1];
 }

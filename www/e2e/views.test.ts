@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openSite, visit, type Site, type Visit } from './browser';
+import { read, settled, zoomTo } from './explorer';
+
+let site: Site;
+let visited: Visit;
+beforeAll(async () => {
+  site = await openSite('none');
+});
+afterAll(() => site.close());
+beforeEach(async () => {
+  visited = await visit(site);
+  await settled(visited.page);
+});
+afterEach(async () => {
+  await visited.page.close();
+  expect(visited.problems).toEqual([]);
+});
+
+/** Opens a view by keyboard. */
+async function open(page: Page, name: string): Promise<void> {
+  await page.getByRole('link', { name, exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await page.locator(`nav a[aria-current=page]`, { hasText: name }).waitFor();
+}
+
+const cells = (page: Page, rows: string) =>
+  page.locator(rows).evaluateAll((found) => found.map((row) => [...row.querySelectorAll('th, td')].map((cell) => cell.textContent?.trim() ?? '')));
+
+test('an address brings back photo, zoom, centre, unit and view', async () => {
+  const { page } = visited;
+  await page.getByRole('button', { name: /bison/i }).click();
+  await page.getByRole('link', { name: 'Bison' }).waitFor();
+  await zoomTo(page, 1.6);
+  await page.locator('.picker input[value=SK_2_3]').check();
+  await page.getByRole('group', { name: 'The part that the network sees' }).press('Shift+ArrowLeft');
+  await settled(page);
+  const before = await read(page);
+  await expect.poll(() => page.url()).toContain('unit=SK_2_3');
+  await expect.poll(() => page.url()).toContain('zoom=1.6');
+  const again = await visit({ ...site, url: page.url() });
+  await settled(again.page);
+  const after = await read(again.page);
+  expect(after.predictions).toEqual(before.predictions);
+  expect(after.units).toEqual(before.units);
+  expect(after.channels).toEqual(before.channels);
+  await again.page.close();
+
+  await open(page, 'What if');
+  const whatIf = await visit({ ...site, url: page.url() });
+  await whatIf.page.getByRole('heading', { name: 'Take the wheel' }).waitFor();
+  await whatIf.page.close();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Inside one unit' }).waitFor();
+});
+
+test('undo by keyboard takes back a zoom', async () => {
+  const { page } = visited;
+  await page.keyboard.press('+');
+  await settled(page);
+  expect(await page.locator('#zoom').inputValue()).toBe('1.1');
+  await page.keyboard.press('Control+z');
+  expect(await page.locator('#zoom').inputValue()).toBe('1');
+  expect(await page.getByRole('button', { name: 'Undo' }).isDisabled()).toBe(true);
+});
+
+test('the zoom plays to its end and pauses', async () => {
+  const { page } = visited;
+  const value = () => page.locator('#zoom').inputValue().then(Number);
+  await zoomTo(page, 2.7);
+  await page.getByRole('button', { name: 'Play the zoom' }).press('Enter');
+  await expect.poll(value).toBeGreaterThan(2.7);
+  await page.getByRole('button', { name: 'Pause' }).press('Enter');
+  const paused = await value();
+  await page.waitForTimeout(400);
+  expect(await value()).toBe(paused);
+  await page.getByRole('button', { name: 'Play the zoom' }).press('Enter');
+  await expect.poll(value, { timeout: 60_000 }).toBe(3);
+  await page.getByRole('button', { name: 'Play the zoom' }).waitFor();
+});
+
+test('charts are saved as SVG and PNG, their numbers as CSV', async () => {
+  const { page } = visited;
+  const saved = async (type: string) => {
+    const download = page.waitForEvent('download');
+    await page.locator('section[aria-labelledby=depth]').getByRole('button', { name: type }).press('Enter');
+    const file = await download;
+    return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
+  };
+  const svg = await saved('SVG');
+  expect(svg.name).toBe('units.svg');
+  expect(svg.bytes.toString()).not.toContain('var(--');
+  expect(svg.bytes.toString().match(/<rect/g)?.length).toBeGreaterThan(48);
+  const png = await saved('PNG');
+  expect(png.bytes.subarray(1, 4).toString()).toBe('PNG');
+  const csv = (await saved('CSV')).bytes.toString().trim().split('\r\n');
+  expect(csv).toHaveLength(17);
+  const shown = await read(page);
+  expect(Number(csv[1]?.split(',')[2])).toBeCloseTo(shown.units.SK_2_1?.[1] ?? NaN, 3);
+});
+
+test('what if, by keyboard: all attention to 5×5 is seen in every unit and answered in predictions', async () => {
+  const { page } = visited;
+  await open(page, 'What if');
+  await page.getByText('Nothing is replaced').waitFor();
+  const section = page.locator('section[aria-labelledby=what-if]');
+  await section.getByRole('button', { name: 'All 5×5' }).press('Enter');
+  await page.getByText('With 16 units replaced').waitFor();
+  await section.locator('summary').press('Enter');
+  const differences = await cells(page, 'section[aria-labelledby=what-if] .table tbody tr');
+  expect(differences).toHaveLength(16);
+  expect(differences.every(([, , set]) => set === '+1.000')).toBe(true);
+  const answers = await cells(page, 'section[aria-labelledby=what-if] > table tbody tr');
+  expect(answers.some(([, by, set]) => by !== set)).toBe(true);
+
+  await section.getByRole('slider', { name: /^Share of 5×5/ }).press('Home');
+  await expect.poll(async () => (await cells(page, 'section[aria-labelledby=what-if] .table tbody tr'))[0]?.[2]).toBe('−1.000');
+  await section.getByRole('button', { name: 'Undo the setting' }).press('Enter');
+  await section.getByRole('button', { name: 'Let the network decide' }).press('Enter');
+  await page.getByText('Nothing is replaced').waitFor();
+});
+
+test('the network, by keyboard: another unit shows its own tensors', async () => {
+  const { page } = visited;
+  await open(page, 'Network');
+  await page.getByRole('heading', { name: 'Inside SK_3_8 at 1.00×' }).waitFor();
+  const inside = page.locator('section[aria-labelledby=split] canvas');
+  expect(await inside.count()).toBe(12);
+  await page.locator('input[name=network-unit]:checked').press('ArrowRight');
+  await page.getByRole('heading', { name: 'Inside SK_4_1 at 1.00×' }).waitFor();
+  // A softmax over two branches: the shares of a channel add up to 1.
+  const shares = await page.locator('section[aria-labelledby=select] .head').allTextContents();
+  const values = shares.map((text) => Number(text.replace('× ', '')));
+  for (let channel = 0; channel < 6; channel++) {
+    expect((values[channel] ?? NaN) + (values[channel + 6] ?? NaN)).toBeCloseTo(1, 2);
+  }
+});
+
+test('stimuli, by keyboard: a larger disc is the photo and moves attention', async () => {
+  const { page } = visited;
+  const photo = await page.locator('.frame img').getAttribute('src');
+  await open(page, 'Stimuli');
+  await expect.poll(() => page.locator('.frame img').getAttribute('src')).not.toBe(photo);
+  await page.getByText('units end nearer to 5×5').waitFor();
+  const section = page.locator('section[aria-labelledby=stimuli]');
+  await section.locator('summary').press('Enter');
+  const curves = await cells(page, 'section[aria-labelledby=stimuli] tbody tr');
+  expect(curves).toHaveLength(16);
+  expect(curves.some(([, ...values]) => new Set(values).size > 3)).toBe(true);
+  const shown = await page.locator('.frame img').getAttribute('src');
+  await section.getByRole('slider', { name: /^Size/ }).press('ArrowRight');
+  await expect.poll(() => page.locator('.frame img').getAttribute('src')).not.toBe(shown);
+  await section.locator('input[name=pattern]:checked').press('ArrowRight');
+  await section.getByRole('slider', { name: /^Orientation/ }).waitFor();
+  await settled(page);
+});
+
+test.each(['zoom', 'network', 'what-if', 'stimuli'])('the view %s fits a phone', async (view) => {
+  const { page, problems } = await visit({ ...site, url: `${site.url}#/${view}` }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  await settled(page);
+  await page.locator('.answer section').first().waitFor();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  expect(problems).toEqual([]);
+  await page.close();
+});

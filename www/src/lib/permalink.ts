@@ -1,0 +1,49 @@
+/** Addresses that bring back what is on show: `#/zoom?photo=cat.jpg&zoom=1.4&at=0.46,0.47&unit=SK_3_8`. */
+import type { Point } from './crop';
+
+export const VIEWS = ['zoom', 'network', 'what-if', 'stimuli'] as const;
+export type View = (typeof VIEWS)[number];
+
+/** What an address says; what is missing stays as it is. */
+export interface Place {
+  view: View;
+  /** File of a gallery photo. */
+  photo?: string;
+  model?: string;
+  zoom?: number;
+  center?: Point;
+  unit?: string;
+}
+
+/** The part of the address after the page's own, `#` included; the slash keeps it from naming an element of the page. */
+export function address({ view, photo, model, zoom, center, unit }: Place): string {
+  const fields = new URLSearchParams();
+  if (photo !== undefined) fields.set('photo', photo);
+  if (model !== undefined) fields.set('model', model);
+  if (zoom !== undefined) fields.set('zoom', String(zoom));
+  if (center !== undefined) fields.set('at', center.map((part) => Number(part.toFixed(4))).join());
+  if (unit !== undefined) fields.set('unit', unit);
+  const query = fields.toString().replaceAll('%2C', ',');
+  return `#/${view}${query && `?${query}`}`;
+}
+
+/** Reads an address; whatever makes no sense counts as missing, an unknown view as the first. */
+export function placeOf(hash: string): Place {
+  const [name, query] = hash.replace(/^#\/?/, '').split('?');
+  const fields = new URLSearchParams(query);
+  const place: Place = { view: VIEWS.find((view) => view === name) ?? VIEWS[0] };
+  for (const field of ['photo', 'model', 'unit'] as const) {
+    const value = fields.get(field);
+    if (value) place[field] = value;
+  }
+  const zoom = fraction(fields.get('zoom'));
+  if (zoom !== undefined) place.zoom = zoom;
+  const [x, y] = (fields.get('at') ?? '').split(',').map(fraction);
+  if (x !== undefined && y !== undefined) place.center = [x, y];
+  return place;
+}
+
+function fraction(text: string | null): number | undefined {
+  const value = text ? Number(text) : NaN;
+  return Number.isFinite(value) ? value : undefined;
+}
