@@ -143,9 +143,6 @@ export const en = {
   save: {
     label: 'Save',
     of: (chart: string) => `Save: ${chart}`,
-    json: 'Analysis as JSON',
-    python: 'Copy as Python',
-    figure: 'Figure 3 of the paper for this photo',
   },
 
   play: { start: 'Play the zoom', stop: 'Pause' },
