@@ -49,6 +49,7 @@ def metadata(run: dict[str, str]) -> dict[str, str]:
         "epochs": run["epochs"],
         "recipe": run["recipe"],
         "commit": run["commit"],
+        "history": run.get("history", "[]"),
     }
 
 

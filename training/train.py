@@ -8,6 +8,7 @@ as if it had never stopped: everything random is drawn from the seed and the ste
 """
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Callable
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -59,6 +61,8 @@ class Recipe:
     """Image sizes, each for an equal share of the run."""
     held_out: int = 25
     """Training images of each class that are kept for choices."""
+    start: str = ""
+    """SHA-256 of the weights file that the run starts from; empty for random weights."""
     augmentation: augment.Augmentation = field(default_factory=augment.Augmentation)
 
     def size(self, progress: float) -> int:
@@ -78,13 +82,53 @@ def generator(seed: int, purpose: int, number: int) -> torch.Generator:
 WEIGHTS, ORDER, VIEWS, CALIBRATION = range(4)
 
 
+@dataclass(frozen=True)
+class Start:
+    """The weights of an earlier run, and the runs that led to them, oldest first."""
+
+    tensors: dict[str, Tensor]
+    history: list[dict[str, str]]
+    digest: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Start":
+        """Of a file that this trainer or `export.py` wrote, or any with torchvision's and timm's names."""
+        with safe_open(path, "pt") as file:
+            tensors, metadata = {name: file.get_tensor(name).float() for name in file.keys()}, file.metadata() or {}
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        described = ("dataset", "epochs", "recipe", "commit", "top1", "top5")
+        run = {"sha256": digest} | {name: metadata[name] for name in described if name in metadata}
+        return cls(tensors, [*json.loads(metadata.get("history", "[]")), run], digest)
+
+    def load_into(self, model: nn.Module) -> None:
+        """Batch norm's step counters may be missing; every other tensor must be there, of the right shape."""
+        wanted = model.state_dict()
+        counters = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
+        given = counters | self.tensors
+        wrong = [name for name in wanted.keys() | given.keys() if shape_of(wanted, name) != shape_of(given, name)]
+        if wrong:
+            name = min(wrong)
+            found, expected = shape_of(given, name) or "nothing", shape_of(wanted, name) or "nothing"
+            raise SystemExit(f"--start: {len(wrong)} tensors do not fit, {name} is {found}, wanted is {expected}")
+        model.load_state_dict(given)
+
+
+def shape_of(tensors: dict[str, Tensor], name: str) -> list[int] | None:
+    return list(tensors[name].shape) if name in tensors else None
+
+
 class Trainer:
     """A run's state: the model, its optimiser, the averaged weights and the number of steps done."""
 
-    def __init__(self, recipe: Recipe, train: data.Split, classes: int, device: str, fast: bool):
+    def __init__(
+        self, recipe: Recipe, train: data.Split, classes: int, device: str, fast: bool, start: Start | None = None
+    ):
         self.recipe, self.train, self.device = recipe, train, device
         self.model = models.build(recipe.width, classes, recipe.unit, recipe.kernels, recipe.reduction)
         models.initialise(self.model, generator(recipe.seed, WEIGHTS, 0))
+        if start:
+            start.load_into(self.model)
+        self.history = start.history if start else []
         self.averaged = models.build(recipe.width, classes, recipe.unit, recipe.kernels, recipe.reduction)
         self.averaged.load_state_dict(self.model.state_dict())
         self.fast = fast
@@ -233,6 +277,8 @@ def run(trainer: Trainer, held: data.Split, dataset: data.Dataset, folder: Path,
         trainer.restore(torch.load(checkpoint, map_location=trainer.device, weights_only=True))
     (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n")
     log = Log(folder / "log.jsonl", trainer.step)
+    if trainer.step == 0 and trainer.history:
+        log.write(step=0, history=trainer.history)
     revision, stopping = commit(), []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.append(True))
@@ -253,6 +299,7 @@ def run(trainer: Trainer, held: data.Split, dataset: data.Dataset, folder: Path,
             "classes": json.dumps(dataset.classes),
             "labels": json.dumps(dataset.labels),
             "commit": revision,
+            "history": json.dumps(trainer.history),
         }
         tensors = {name: value.cpu().contiguous() for name, value in trainer.averaged.state_dict().items()}
         replace(folder / "averaged.safetensors", lambda to: save_file(tensors, to, metadata))
@@ -285,10 +332,11 @@ def run(trainer: Trainer, held: data.Split, dataset: data.Dataset, folder: Path,
         save()
 
 
-def parse() -> tuple[argparse.Namespace, Recipe]:
+def parse() -> tuple[argparse.Namespace, Recipe, Start | None]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the dataset's folder, or the file of arrays made from it")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--start", type=Path, help="weights to start from instead of random ones")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--fast", action="store_true", help="the fused CPU kernels of fast/")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves PyTorch's choice")
@@ -301,25 +349,27 @@ def parse() -> tuple[argparse.Namespace, Recipe]:
             value = getattr(holder, entry.name)
             if isinstance(value, tuple):
                 parser.add_argument(f"--{entry.name}", type=int, nargs="+", default=value)
-            elif not isinstance(value, augment.Augmentation):
+            elif entry.name != "start" and not isinstance(value, augment.Augmentation):
                 parser.add_argument(f"--{entry.name.replace('_', '-')}", type=type(value), default=value)
     options = parser.parse_args()
+    start = Start.read(options.start) if options.start else None
+    options.start = start.digest if start else ""
     given = lambda kind: {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in given(Recipe).items()}
     recipe = Recipe(**values, augmentation=augment.Augmentation(**given(augment.Augmentation)))
     if options.fast and options.device != "cpu":
         parser.error("--fast computes on the CPU; leave it out on other devices")
-    return options, recipe
+    return options, recipe, start
 
 
 def main() -> None:
-    options, recipe = parse()
+    options, recipe, start = parse()
     if options.threads:
         torch.set_num_threads(options.threads)
     options.folder.mkdir(parents=True, exist_ok=True)
     dataset = data.load(options.data)
     train, held = data.hold_out(dataset.train, recipe.held_out)
-    trainer = Trainer(recipe, train, len(dataset.classes), options.device, options.fast)
+    trainer = Trainer(recipe, train, len(dataset.classes), options.device, options.fast, start)
     run(trainer, held, dataset, options.folder, options)
 
 

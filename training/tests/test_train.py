@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import augment
 import data
@@ -83,6 +84,33 @@ def test_refuses_to_continue_another_recipe(cache, tmp_path):
     other = subprocess.run(command(cache, tmp_path, *short, "--seed", "1"), capture_output=True, text=True)
     assert other.returncode != 0 and "seed" in other.stderr
     assert json.loads((tmp_path / "recipe.json").read_text())["seed"] == 0
+
+
+def test_starts_from_weights_of_an_earlier_run(cache, whole, tmp_path):
+    first = whole["plain"] / "averaged.safetensors"
+    start = training.Start.read(first)
+    recipe = training.Recipe(start=start.digest)
+    trainer = training.Trainer(recipe, data.load(cache).train, 5, "cpu", False, start)
+    wanted = load_file(first)
+    for model in (trainer.model, trainer.averaged):
+        assert all(torch.equal(value, wanted[name]) for name, value in model.state_dict().items())
+
+    again = ["--epochs", "1", "--start", str(first)]
+    subprocess.run(command(cache, tmp_path, *again), check=True, capture_output=True)
+    assert lines(tmp_path)[0] == {"step": 0, "history": start.history}
+    with safe_open(tmp_path / "averaged.safetensors", "pt") as file:
+        history = json.loads(file.metadata()["history"])
+    assert [(run["sha256"], run["epochs"]) for run in history] == [(start.digest, "6.00")]
+    other = subprocess.run(command(cache, tmp_path, "--epochs", "1"), capture_output=True, text=True)
+    assert other.returncode != 0 and "start" in other.stderr
+
+
+def test_refuses_to_start_from_weights_that_do_not_fit(cache, whole, tmp_path):
+    tensors = load_file(whole["plain"] / "averaged.safetensors")
+    save_file(tensors | {"fc.bias": torch.zeros(6)}, tmp_path / "other.safetensors")
+    start = training.Start.read(tmp_path / "other.safetensors")
+    with pytest.raises(SystemExit, match=r"1 tensors do not fit, fc.bias is \[6\], wanted is \[5\]"):
+        training.Trainer(training.Recipe(), data.load(cache).train, 5, "cpu", False, start)
 
 
 def test_learns(cache):
