@@ -325,6 +325,11 @@ impl Session {
         })
     }
 
+    /// Plain names of the classes in the order of their logits; empty if nothing names them.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
     /// Names the classes of a file that does not name them itself; ignored if it does or the count differs.
     pub fn name_classes(&mut self, labels: Vec<String>) {
         if self.labels.is_empty() && labels.len() == self.classes {
@@ -337,14 +342,29 @@ impl Session {
     /// # Errors
     /// `bad-option` for a bad view, `device-lost` if the GPU went away.
     pub async fn analyze(&mut self, photo: &WorkingImage, view: &View) -> Result<Vec<Analysis>> {
+        self.analyze_all(std::slice::from_ref(photo), view).await
+    }
+
+    /// Looks at `photos` as one batch; one result per photo and zoom, photo by photo. `milliseconds` is the time of all.
+    ///
+    /// # Errors
+    /// As [`Session::analyze`].
+    pub async fn analyze_all(&mut self, photos: &[WorkingImage], view: &View) -> Result<Vec<Analysis>> {
         let start = Instant::now();
         view.check(&self.network)?;
         let size = view.size.unwrap_or(self.preprocessing.input_size);
         let preprocessing = self.preprocessing.clone();
-        let fill = |n: usize, out: &mut [f32]| preprocessing.to_input(photo, size, view.scales[n], view.center, out);
-        let mut results = self.run(size, view.scales.len(), &view.run, fill).await?;
+        let looks: Vec<_> = photos.iter().flat_map(|p| view.scales.iter().map(move |&scale| (p, scale))).collect();
+        if looks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let fill = |n: usize, out: &mut [f32]| {
+            let (photo, scale) = looks[n];
+            preprocessing.to_input(photo, size, scale, view.center, out)
+        };
+        let mut results = self.run(size, looks.len(), &view.run, fill).await?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-        for (result, &scale) in results.iter_mut().zip(&view.scales) {
+        for (result, (_, scale)) in results.iter_mut().zip(looks) {
             result.scale = scale;
             result.milliseconds = milliseconds;
         }

@@ -1,6 +1,6 @@
 """Top-1 and top-5 of a weights file on Tiny-ImageNet-200's validation images.
 
-usage: python evaluate.py WEIGHTS.safetensors TINY_IMAGENET_200 [--sizes 96 112 128 160] [--half] [--held-out N]
+usage: python evaluate.py WEIGHTS.safetensors TINY_IMAGENET_200 [--sizes 96 112 128 160] [--half] [--limit N] [--held-out N]
 
 Preprocessing is the engine's: the shorter side's central square to size × size by PIL's bicubic resize, 8 bits.
 """
@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the dataset's folder, or the file of arrays made from it")
     parser.add_argument("--sizes", type=int, nargs="+", default=[96, 112, 128, 160])
     parser.add_argument("--half", action="store_true", help="compute in f16 instead of f32")
+    parser.add_argument("--limit", type=int, help="N images, spread over all as `sklens eval --limit N` does")
     parser.add_argument("--held-out", type=int, default=0, help="the held-out N training images a class instead")
     options = parser.parse_args()
     model, metadata = load(options.weights)
@@ -78,6 +79,9 @@ def main() -> None:
     if json.loads(metadata["classes"]) != dataset.classes:
         raise SystemExit(f"{options.weights} and {options.data} do not list the same classes")
     split = data.hold_out(dataset.train, options.held_out)[1] if options.held_out else dataset.validation
+    if options.limit and options.limit < len(split):
+        chosen = torch.arange(options.limit) * len(split) // options.limit
+        split = data.Split(split.images[chosen], split.labels[chosen])
     if options.half:
         model.half()
     for size in options.sizes:

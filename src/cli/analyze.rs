@@ -1,25 +1,17 @@
 //! `sklens analyze`.
 
-use super::network::network;
+use super::model::{ModelArgs, parse_size};
 use super::{print, print_json};
 use crate::analysis::Analysis;
-use crate::bundled;
 use crate::image::{WorkingImage, decode};
-use crate::network::Network;
 use crate::overrides::{Override, RunOptions};
-use crate::session::{BackendChoice, Session, View};
+use crate::session::View;
 use crate::weights::Source;
-use crate::{Error, ErrorCode, Result};
-use clap::{Args, ValueEnum};
+use crate::{Error, Result};
+use clap::Args;
 use pollster::block_on;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum BackendArg {
-    Gpu,
-    Cpu,
-}
 
 /// Prints, per photo and zoom, the five most probable classes and each SK unit's mean 5×5 − 3×3 attention.
 #[derive(Debug, Args)]
@@ -27,12 +19,8 @@ pub struct Analyze {
     /// Photos: JPEG, PNG or WebP.
     #[arg(required_unless_present = "tensor")]
     photos: Vec<PathBuf>,
-    /// Preset name, see `sklens models`; or a network described in a .toml or .json file.
-    #[arg(long, default_value = bundled::DEFAULT_MODEL)]
-    model: String,
-    /// Weights: safetensors, PyTorch .pth or .pt, or .caffemodel; not needed for bundled models.
-    #[arg(long)]
-    weights: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Zooms, each 1 to 8.
     #[arg(long, value_delimiter = ',', default_value = "1")]
     scales: Vec<f64>,
@@ -42,9 +30,6 @@ pub struct Analyze {
     /// Input size: one side, or HEIGHTxWIDTH; 64 to 512 each, from 32 for CIFAR networks.
     #[arg(long, value_parser = parse_size)]
     size: Option<[usize; 2]>,
-    /// Where to run; a real GPU if there is one, else the CPU.
-    #[arg(long)]
-    backend: Option<BackendArg>,
     /// One JSON object per photo and zoom, each on a line.
     #[arg(long)]
     json: bool,
@@ -63,15 +48,6 @@ pub struct Analyze {
 fn parse_center(text: &str) -> Result<[f64; 2], String> {
     let values: Option<Vec<f64>> = text.split(',').map(|v| v.trim().parse().ok()).collect();
     values.and_then(|v| v.try_into().ok()).ok_or_else(|| format!("{text:?} is not two numbers X,Y"))
-}
-
-fn parse_size(text: &str) -> Result<[usize; 2], String> {
-    let sides: Option<Vec<usize>> = text.split('x').map(|v| v.trim().parse().ok()).collect();
-    match sides.as_deref() {
-        Some([side]) => Ok([*side, *side]),
-        Some([height, width]) => Ok([*height, *width]),
-        _ => Err(format!("{text:?} is not a side or HEIGHTxWIDTH")),
-    }
 }
 
 fn parse_override(text: &str) -> Result<(String, Override), String> {
@@ -98,23 +74,14 @@ impl Analyze {
     /// # Errors
     /// If nothing can be analysed: unknown model, unusable weights, options out of range.
     pub fn run(&self) -> Result<usize> {
-        let choice = match self.backend {
-            None => BackendChoice::Auto,
-            Some(BackendArg::Gpu) => BackendChoice::Gpu,
-            Some(BackendArg::Cpu) => BackendChoice::Cpu,
-        };
         let mut run = RunOptions { tensors: self.tensors.clone(), ..RunOptions::default() };
         for (unit, form) in &self.overrides {
             run.overrides.entry(unit.clone()).or_default().push(form.clone());
         }
         let view = View { scales: self.scales.clone(), center: self.center, size: self.size, run };
-        let network = network(&self.model)?;
+        let network = self.model.network()?;
         view.check(&network)?;
-        let source = self.source(&network)?;
-        let mut session = block_on(Session::open_network(network, source, choice, |_| ()))?;
-        session.name_classes(bundled::imagenet_labels()?);
-        let info = session.info()?;
-        eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
+        let mut session = self.model.open(network)?;
         if let Some(path) = &self.tensor {
             let results = read_tensor(path)
                 .and_then(|(data, shape)| block_on(session.analyze_tensor_with(&data, shape, &view.run)));
@@ -126,17 +93,6 @@ impl Analyze {
             failures += self.report(&path.display().to_string(), results)?;
         }
         Ok(failures)
-    }
-
-    fn source(&self, network: &Network) -> Result<Source> {
-        match (&self.weights, bundled::weights(&network.name)) {
-            (Some(path), _) => Ok(Source::File(path.clone())),
-            (None, Some(bytes)) => Ok(Source::Static(bytes)),
-            (None, None) => {
-                let message = format!("{} is not bundled; give its weights with --weights FILE", network.name);
-                Err(Error::new(ErrorCode::NoWeights, message))
-            }
-        }
     }
 
     /// Prints one photo's results or failure; returns 1 for a failure.
@@ -176,7 +132,8 @@ fn print_text(photo: &str, analysis: &Analysis) -> Result<()> {
     Ok(())
 }
 
-fn read_photo(path: &Path) -> Result<WorkingImage> {
+/// The photo in the file `path`.
+pub(super) fn read_photo(path: &Path) -> Result<WorkingImage> {
     let bytes = std::fs::read(path).map_err(|e| Error::bad_image(format!("cannot read the photo: {e}")))?;
     Ok(WorkingImage::new(decode(&bytes)?))
 }

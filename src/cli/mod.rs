@@ -1,6 +1,9 @@
 //! The command line: results on standard output, everything else on standard error.
 
 mod analyze;
+mod eval;
+mod labels;
+mod model;
 mod models;
 mod network;
 
@@ -28,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Attention and predictions for photos.
     Analyze(Box<analyze::Analyze>),
+    /// Top-1 and top-5 accuracy on photos of known classes.
+    Eval(eval::Eval),
     /// The networks with parameters, multiply-adds and SK units.
     Models(models::Models),
 }
@@ -36,6 +41,7 @@ enum Command {
 pub fn run(cli: &Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Analyze(command) => command.run(),
+        Command::Eval(command) => command.run(),
         Command::Models(command) => command.run(),
     };
     match outcome {
