@@ -1,4 +1,4 @@
-// y = act(W∗x + b + residual): k×k convolutions with groups, or with one group.
+// y = act(W∗x + b + residual): k×k convolutions with groups, or with one group, and strided transposed ones.
 // Each thread computes one quad of PIXELS successive output positions.
 // Grid: x over blocks of BLOCK quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
 
@@ -13,8 +13,11 @@ override OUT_WIDTH: u32 = 1u;
 override POSITIONS: u32 = 1u;
 override KERNEL: u32 = 1u;
 override STRIDE: u32 = 1u;
-override PADDING: u32 = 0u;
+// Negative where a transposed convolution crops.
+override PADDING: i32 = 0;
 override DILATION: u32 = 1u;
+// Input positions lie so far apart, with zeros between: the stride of a transposed convolution.
+override SPREAD: u32 = 1u;
 override RELU: u32 = 0u;
 override RESIDUAL: u32 = 0u;
 override X_ITEM: u32 = 1u;
@@ -44,13 +47,14 @@ const OUTSIDE = 0xffffffffu;
 
 // Input column and row of the first tap of an output position; may be negative.
 fn origin(position: u32) -> vec2i {
-  return vec2i(vec2u(position % OUT_WIDTH, position / OUT_WIDTH) * STRIDE) - i32(PADDING);
+  return vec2i(vec2u(position % OUT_WIDTH, position / OUT_WIDTH) * STRIDE) - PADDING;
 }
 
 // First quad of a tap of x, or OUTSIDE.
 fn address(item: u32, origin: vec2i, tap: vec2u) -> u32 {
-  let at = vec2u(origin + vec2i(tap * DILATION));
-  if (at.x >= IN_WIDTH || at.y >= IN_HEIGHT) {
+  let spread = origin + vec2i(tap * DILATION);
+  let at = vec2u(spread) / SPREAD;
+  if (any(spread < vec2i(0)) || any(vec2u(spread) % SPREAD != vec2u(0u)) || at.x >= IN_WIDTH || at.y >= IN_HEIGHT) {
     return OUTSIDE;
   }
   return item * X_ITEM + X_BASE + (at.y * IN_WIDTH + at.x) * X_STRIDE;

@@ -87,7 +87,7 @@ macro_rules! networks {
         }
         #[test]
         fn every_golden_is_tested() {
-            let tested = [$(stringify!($test)),*, "operators"];
+            let tested = [$(stringify!($test)),*, "operators", "receptive_field"];
             let network = |name: &&str| Golden::read(name).document["network"].as_str().map(str::to_string);
             let networks: Vec<_> = tested.iter().filter_map(network).collect();
             for network in presets().into_iter().chain(ablations()) {

@@ -1,21 +1,22 @@
 //! Parameters and multiply-adds, as PyTorch and the paper count them.
 
 use super::{Graph, Op, Parameter, TensorId};
+use std::collections::HashSet;
 
 impl Graph {
-    /// Every weight that the graph reads, in node order.
+    /// Every weight of the layers that the graph computes or differentiates, each once, in node order.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut all = Vec::new();
         for node in &self.nodes {
             let mut push = |name: String, shape: Vec<usize>, learned| all.push(Parameter { name, shape, learned });
             match &node.op {
-                Op::Conv2d(c) => {
+                Op::Conv2d(c) | Op::ConvTranspose2d(c) => {
                     push(c.weight.clone(), vec![c.out_channels, c.in_channels / c.groups, c.kernel, c.kernel], true);
                     if let Some(bias) = &c.bias {
                         push(bias.clone(), vec![c.out_channels], true);
                     }
                 }
-                Op::BatchNorm(bn) => {
+                Op::BatchNorm(bn) | Op::BatchNormBackward(bn) => {
                     let channels = self.tensor(node.output).shape[0];
                     for (suffix, learned) in
                         [("weight", true), ("bias", true), ("running_mean", false), ("running_var", false)]
@@ -23,7 +24,7 @@ impl Graph {
                         push(format!("{}.{suffix}", bn.prefix), vec![channels], learned);
                     }
                 }
-                Op::Linear(l) => {
+                Op::Linear(l) | Op::LinearTranspose(l) => {
                     let mut shape = vec![l.out_features, l.in_features];
                     if l.as_conv {
                         shape.extend([1, 1]);
@@ -36,6 +37,8 @@ impl Graph {
                 _ => {}
             }
         }
+        let mut seen = HashSet::new();
+        all.retain(|p: &Parameter| seen.insert(p.name.clone()));
         all
     }
 

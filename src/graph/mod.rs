@@ -3,12 +3,16 @@
 //! A tensor is `[C, H, W]`; the batch dimension is implicit, and no operator mixes batch items. Node order is a
 //! topological order. Nothing here assumes a forward pass: a backward pass is a graph like any other.
 
+mod backward;
 mod builder;
 mod cost;
 mod receptive_field;
 
+pub use backward::{AttentionGradient, InputGradient};
 pub use builder::GraphBuilder;
 pub use receptive_field::{FieldSizes, PixelBox, ReceptiveField};
+
+use std::ops::Range;
 
 /// Index of a tensor in [`Graph::tensors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,6 +58,14 @@ impl Conv2d {
     /// Width of the input window that one output sees: `dilation · (kernel − 1) + 1`.
     pub fn effective_kernel(&self) -> usize {
         self.dilation * (self.kernel - 1) + 1
+    }
+    /// The convolution of stride 1 that equals the transpose of this one, on an input into which `stride − 1` zeros were
+    /// put between neighbours; its weight is this one's with input and output exchanged and both directions turned
+    /// round. None where its padding would be negative.
+    pub fn transposed(&self) -> Option<Self> {
+        let padding = (self.effective_kernel() - 1).checked_sub(self.padding)?;
+        let (in_channels, out_channels) = (self.out_channels, self.in_channels);
+        Some(Self { bias: None, in_channels, out_channels, stride: 1, padding, ..self.clone() })
     }
 }
 
@@ -101,6 +113,12 @@ impl Pool {
         } else {
             span / self.stride + 1
         }
+    }
+    /// The part of output `o`'s window that lies in an input of `size`, in one direction.
+    pub fn window(&self, o: usize, size: usize) -> Range<usize> {
+        let start = o * self.stride;
+        let end = (start + self.kernel).saturating_sub(self.padding).min(size);
+        start.saturating_sub(self.padding)..end
     }
 }
 
@@ -152,6 +170,39 @@ pub enum Op {
     ChannelShuffle {
         /// Groups.
         groups: usize,
+    },
+    /// Gradient of the convolution with respect to its input: the transposed convolution. The output has the size of the
+    /// convolution's input.
+    ConvTranspose2d(Conv2d),
+    /// Gradient of batch normalisation with running statistics: a scale per channel.
+    BatchNormBackward(BatchNorm),
+    /// Inputs gradient and the ReLU's output: the gradient where the output is positive, else 0.
+    ReluBackward,
+    /// Inputs gradient g and the sigmoid's output s: `g·s·(1 − s)`.
+    SigmoidBackward,
+    /// Inputs gradient and the pool's input. Of equal maxima the first, row by row, gets the gradient, as in PyTorch.
+    PoolBackward(Pool),
+    /// `[C, 1, 1]` → `[C, H, W]`: every position gets `1 / (H·W)` of the gradient.
+    GlobalAveragePoolBackward,
+    /// Gradient of the fully connected layer with respect to its input: the product with the transposed weight.
+    LinearTranspose(Linear),
+    /// Inputs gradient g and the softmax's output a, both `[M·C, 1, 1]`: `aₘ·(gₘ − Σ aₖ·gₖ)`.
+    BranchSoftmaxBackward {
+        /// M.
+        branches: usize,
+    },
+    /// Inputs gradient `[M·C, 1, 1]` and override `[2·M·C, 1, 1]`: 0 where the mask is not zero. A
+    /// [`Op::BranchSoftmaxBackward`] follows.
+    OverrideBackward {
+        /// M.
+        branches: usize,
+    },
+    /// Product of two tensors times the number of their positions, so that its mean is their scalar product.
+    ScaledProduct,
+    /// Gradient of [`Op::Slice`]: the input as channels from `start` on, 0 in the others.
+    SliceBackward {
+        /// First channel.
+        start: usize,
     },
 }
 
@@ -281,5 +332,16 @@ impl Graph {
     /// The node that defines `id`.
     pub fn producer(&self, id: TensorId) -> Option<&Node> {
         self.nodes.iter().find(|n| n.output == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_stay_inside() {
+        let pool = Pool { kind: PoolKind::Max, kernel: 3, stride: 2, padding: 1, ceil_mode: false };
+        assert_eq!([pool.window(0, 6), pool.window(1, 6), pool.window(3, 6)], [0..2, 1..4, 5..6]);
     }
 }

@@ -12,6 +12,8 @@ use std::ops::Range;
 pub struct ConvStep {
     /// The convolution.
     pub conv: Conv2d,
+    /// Whether the named weight is that of the convolution that this one transposes (see [`Conv2d::transposed`]).
+    pub transposed: bool,
     /// Bias and batch norm.
     pub norm: FoldedNorm,
     /// Whether negative results become zero.
@@ -46,8 +48,10 @@ impl ConvStep {
     /// Weights with the batch norm folded in.
     pub(super) fn fold<'a>(&self, parameters: &'a Parameters) -> Result<Folded<'a>> {
         let (scale, shift) = self.norm.fold(parameters)?;
-        let row = self.conv.in_channels / self.conv.groups * self.conv.kernel * self.conv.kernel;
-        Ok(Folded { weight: parameters.get(&self.conv.weight)?, row, taps: self.conv.kernel.pow(2), scale, shift })
+        let Conv2d { in_channels, out_channels, groups, kernel, .. } = self.conv;
+        let (inputs, outputs) = (in_channels / groups, out_channels / groups);
+        let weight = parameters.get(&self.conv.weight)?;
+        Ok(Folded { weight, inputs, outputs, transposed: self.transposed, taps: kernel.pow(2), scale, shift })
     }
 
     /// Weights of a convolution without groups as `[tap][lane of x][lane of y]`, then the bias `[lane of y]`.
@@ -105,10 +109,15 @@ impl ConvStep {
     }
 }
 
-/// A convolution's weight `[out, in / groups, taps]` with scale and shift per output channel.
+/// A convolution's weight `[out, in / groups, taps]` with scale and shift per output channel; of a transposed one, the
+/// weight `[in, out / groups, taps]` of the convolution that it transposes.
 pub(super) struct Folded<'a> {
     weight: &'a [f32],
-    row: usize,
+    /// Input channels of a group.
+    inputs: usize,
+    /// Output channels of a group.
+    outputs: usize,
+    transposed: bool,
     /// Kernel elements.
     pub taps: usize,
     scale: Vec<f32>,
@@ -118,7 +127,13 @@ pub(super) struct Folded<'a> {
 impl Folded<'_> {
     /// The scaled weight of output channel `o` and the `i`th input channel of its group.
     pub fn at(&self, o: usize, i: usize, tap: usize) -> f32 {
-        self.weight[o * self.row + i * self.taps + tap] * self.scale[o]
+        let at = if self.transposed {
+            let input = o / self.outputs * self.inputs + i;
+            (input * self.outputs + o % self.outputs + 1) * self.taps - 1 - tap
+        } else {
+            (o * self.inputs + i) * self.taps + tap
+        };
+        self.weight[at] * self.scale[o]
     }
     /// The shift in the lanes of `y`, zero in padding.
     pub fn bias(&self, y: &View) -> Vec<f32> {

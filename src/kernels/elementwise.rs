@@ -41,9 +41,14 @@ pub struct Elementwise {
     pub output: TensorId,
 }
 
+impl Elementwise {
+    /// [`Kernel::family`].
+    pub const FAMILY: &'static str = "elementwise";
+}
+
 impl Kernel for Elementwise {
     fn family(&self) -> &'static str {
-        "elementwise"
+        Self::FAMILY
     }
     fn inputs(&self) -> Vec<TensorId> {
         self.terms.clone()

@@ -21,6 +21,8 @@ pub struct Gather {
     pub channels: Vec<(usize, usize)>,
     /// Whether this step also zeroes the padding lanes.
     pub pads: bool,
+    /// Whether this step also zeroes the channels that it does not copy.
+    pub clears: bool,
     /// The plain copy, of x's height and width.
     pub output: TensorId,
 }
@@ -35,7 +37,10 @@ impl Gather {
         for (to, &(input, from)) in channels.iter().enumerate() {
             match steps.iter_mut().find(|s| s.input == input) {
                 Some(step) => step.channels.push((from, to)),
-                None => steps.push(Self { input, channels: vec![(from, to)], pads: steps.is_empty(), output }),
+                None => {
+                    let pads = steps.is_empty();
+                    steps.push(Self { input, channels: vec![(from, to)], pads, clears: false, output });
+                }
             }
         }
         steps
@@ -63,9 +68,9 @@ impl Kernel for Gather {
     /// For each lane of the output the float of x's position that it copies, `LEAVE` or `ZERO`.
     fn pack(&self, views: &Views, _parameters: &Parameters) -> Result<Vec<Packed>> {
         let (x, y) = (views.of(self.input), views.of(self.output));
-        let padding = if self.pads { ZERO } else { LEAVE };
+        let [other, padding] = [self.clears, self.pads].map(|zero| if zero { ZERO } else { LEAVE });
         let mut table: Vec<u32> =
-            y.channel_of_lane().into_iter().map(|c| if c.is_some() { LEAVE } else { padding }).collect();
+            y.channel_of_lane().into_iter().map(|c| if c.is_some() { other } else { padding }).collect();
         for &(from, to) in &self.channels {
             let (quad, lane) = (x.lanes[from] as usize / LANES, x.lanes[from] as usize % LANES);
             table[y.lanes[to] as usize] = x.slots[quad] * LANES as u32 + lane as u32;

@@ -18,6 +18,8 @@ const BLOCK: usize = 8;
 pub struct Linear {
     /// The layer.
     pub linear: graph::Linear,
+    /// Whether it multiplies with the transposed weight, from the layer's outputs to its inputs.
+    pub transposed: bool,
     /// Bias and batch norm.
     pub norm: FoldedNorm,
     /// Whether negative results become zero.
@@ -55,7 +57,9 @@ impl Kernel for Linear {
         let mut packed = vec![0.0; (rows + 1) * columns];
         for (o, &column) in y.lanes.iter().enumerate() {
             for (i, &row) in x.lanes.iter().enumerate() {
-                packed[row as usize * columns + column as usize] = weight[o * self.linear.in_features + i] * scale[o];
+                let (to, from) = if self.transposed { (i, o) } else { (o, i) };
+                packed[row as usize * columns + column as usize] =
+                    weight[to * self.linear.in_features + from] * scale[o];
             }
             packed[rows * columns + column as usize] = shift[o];
         }

@@ -11,10 +11,14 @@ use crate::weights::Parameters;
 use std::fmt::Debug;
 
 mod branch_softmax;
+mod branch_softmax_backward;
+mod broadcast;
 mod conv_step;
+mod conv_transpose;
 mod dense_conv;
 mod depthwise_conv;
 mod elementwise;
+mod gate;
 mod gather;
 mod gemm_conv;
 mod global_average_pool;
@@ -22,21 +26,27 @@ mod grouped_conv;
 mod linear;
 mod pointwise;
 mod pool;
+mod pool_backward;
 mod select;
 mod sk_attention;
 mod sk_branches;
 
 pub use branch_softmax::BranchSoftmax;
+pub use branch_softmax_backward::BranchSoftmaxBackward;
+pub use broadcast::Broadcast;
 pub use conv_step::{ConvStep, convolution};
+pub use conv_transpose::ConvTranspose;
 pub use dense_conv::DenseConv;
 pub use depthwise_conv::DepthwiseConv;
 pub use elementwise::{Activation, Elementwise, MAX_TERMS};
+pub use gate::{Gate, GateKind};
 pub use gather::Gather;
 pub use global_average_pool::GlobalAveragePool;
 pub use grouped_conv::GroupedConv;
 pub use linear::Linear;
 pub use pointwise::Pointwise;
 pub use pool::Pool;
+pub use pool_backward::PoolBackward;
 pub use select::Select;
 pub use sk_attention::SkAttention;
 pub use sk_branches::SkBranches;
@@ -55,14 +65,18 @@ pub struct Shader {
 /// Every shader that ships; the tests validate each with naga.
 pub const SHADERS: &[&Shader] = &[
     branch_softmax::SHADER,
+    branch_softmax_backward::SHADER,
+    broadcast::SHADER,
     depthwise_conv::SHADER,
     elementwise::SHADER,
+    gate::SHADER,
     gather::SHADER,
     global_average_pool::SHADER,
     grouped_conv::SHADER,
     linear::SHADER,
     pointwise::SHADER,
     pool::SHADER,
+    pool_backward::SHADER,
     select::SHADER,
     sk_attention::SHADER,
     sk_branches::SHADER,

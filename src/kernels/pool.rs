@@ -4,7 +4,6 @@ use super::*;
 use crate::graph::{self, PoolKind};
 use crate::plan::LANES;
 use pulp::Arch;
-use std::ops::Range;
 
 pub(super) const SHADER: &Shader =
     &Shader { name: "pool", wgsl: include_str!("../../shaders/pool.wgsl"), entry: "main" };
@@ -18,15 +17,6 @@ pub struct Pool {
     pub input: TensorId,
     /// y.
     pub output: TensorId,
-}
-
-impl Pool {
-    /// The part of output `o`'s window that lies in an input of `size`.
-    fn window(&self, o: usize, size: usize) -> Range<usize> {
-        let start = o * self.pool.stride;
-        let end = (start + self.pool.kernel).saturating_sub(self.pool.padding).min(size);
-        start.saturating_sub(self.pool.padding)..end
-    }
 }
 
 impl Kernel for Pool {
@@ -78,7 +68,7 @@ impl Kernel for Pool {
                         for p in 0..y.positions() {
                             let out = &mut out[y.offset(n, p, 0)..][..width];
                             let (rows, columns) =
-                                (self.window(p / y.width, x.height), self.window(p % y.width, x.width));
+                                (self.pool.window(p / y.width, x.height), self.pool.window(p % y.width, x.width));
                             let window = rows.clone().flat_map(|row| columns.clone().map(move |c| row * x.width + c));
                             let pixels = window.map(|position| &values[x.offset(n, position, 0)..][..width]);
                             match self.pool.kind {
@@ -111,16 +101,4 @@ fn mean<'a>(pixels: impl Iterator<Item = &'a [f32]>, count: usize, mean: &mut [f
         mean.iter_mut().zip(pixel).for_each(|(m, v)| *m += v);
     }
     mean.iter_mut().for_each(|m| *m /= count as f32);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_stay_inside() {
-        let pool = graph::Pool { kind: PoolKind::Max, kernel: 3, stride: 2, padding: 1, ceil_mode: false };
-        let step = Pool { pool, input: TensorId(0), output: TensorId(1) };
-        assert_eq!([step.window(0, 6), step.window(1, 6), step.window(3, 6)], [0..2, 1..4, 5..6]);
-    }
 }

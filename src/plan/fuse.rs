@@ -1,5 +1,7 @@
 //! Graph → fused steps.
 
+mod backward;
+
 use super::PlanOptions;
 use crate::graph::{Conv2d, Graph, Node, Op, SkUnit, TensorId};
 use crate::kernels::{self, Activation, BranchSoftmax, ConvStep, Elementwise, Kernel, Select, SkAttention, SkBranches};
@@ -131,14 +133,14 @@ impl<'g> Fuser<'g> {
         match &node.op {
             Op::Input | Op::Slice { .. } | Op::Concat | Op::ChannelShuffle { .. } => {}
             Op::Conv2d(conv) => {
-                let step = self.claim_conv(conv, inputs[0], output);
-                let at = self.producer[step.output.0].unwrap_or(usize::MAX);
-                self.emissions.push((at, kernels::convolution(step)));
+                let step = self.claim_conv(conv, false, inputs[0], output);
+                self.emit_conv(step);
             }
             Op::Linear(linear) => {
                 let mut norm = FoldedNorm { channels, bias: linear.bias.clone(), norm: None };
                 let (relu, output) = self.claim_norm_act(output, &mut norm);
-                self.emit(output, kernels::Linear { linear: linear.clone(), norm, relu, input: inputs[0], output });
+                let (linear, input) = (linear.clone(), inputs[0]);
+                self.emit(output, kernels::Linear { linear, transposed: false, norm, relu, input, output });
             }
             Op::BatchNorm(bn) => {
                 let norm = FoldedNorm { channels, bias: None, norm: Some(bn.clone()) };
@@ -182,6 +184,7 @@ impl<'g> Fuser<'g> {
                 unreachable!("an override of {branches} branches follows its softmax")
             }
             Op::Select => self.emit(output, Select { attention: inputs[0], branches: inputs[1..].to_vec(), output }),
+            _ => self.claim_backward(node),
         }
     }
 
@@ -198,8 +201,13 @@ impl<'g> Fuser<'g> {
         self.emit(output, Elementwise { terms, norm: None, activation: Activation::relu_if(relu), output });
     }
 
+    fn emit_conv(&mut self, step: ConvStep) {
+        let at = self.producer[step.output.0].unwrap_or(usize::MAX);
+        self.emissions.push((at, kernels::convolution(step)));
+    }
+
     /// A convolution with the batch norm, residual addition and ReLU behind it.
-    fn claim_conv(&mut self, conv: &Conv2d, input: TensorId, output: TensorId) -> ConvStep {
+    fn claim_conv(&mut self, conv: &Conv2d, transposed: bool, input: TensorId, output: TensorId) -> ConvStep {
         let mut norm = FoldedNorm { channels: conv.out_channels, bias: conv.bias.clone(), norm: None };
         let (mut relu, mut output) = self.claim_norm_act(output, &mut norm);
         let mut residual = None;
@@ -212,7 +220,7 @@ impl<'g> Fuser<'g> {
             residual = Some(if a == output { b } else { a });
             (relu, output) = self.claim_relu(*sum);
         }
-        ConvStep { conv: conv.clone(), norm, relu, residual, input, output }
+        ConvStep { conv: conv.clone(), transposed, norm, relu, residual, input, output }
     }
 
     fn claim_unit(&mut self, unit: &SkUnit, options: &PlanOptions) {
@@ -338,7 +346,7 @@ impl<'g> Fuser<'g> {
         }
         self.claimed[select_index] = true;
         self.claimed[reader] = true;
-        let step = self.claim_conv(conv, unit.output, node.output);
+        let step = self.claim_conv(conv, false, unit.output, node.output);
         let select = Select { attention: unit.attention, branches: unit.branch_outputs.clone(), output: unit.output };
         self.emit(step.output, kernels::Pointwise { step, select: Some(select) });
         Some(())

@@ -8,7 +8,7 @@ mod view;
 pub use memory::{Storage, lower_bound};
 pub use view::{LANES, StorageId, View, Views, quads};
 
-use crate::graph::{Graph, Op, TensorId};
+use crate::graph::{Graph, TensorId};
 use crate::kernels::Kernel;
 use crate::{Error, Result};
 
@@ -61,7 +61,7 @@ impl Plan {
     /// Plans `graph`.
     ///
     /// # Errors
-    /// If the batch is 0, a retained name is unknown or the graph has an input of its own.
+    /// If the batch is 0 or a retained name is unknown.
     pub fn new(graph: &Graph, options: &PlanOptions) -> Result<Self> {
         if options.batch == 0 {
             return Err(Error::bad_option("a plan needs a batch of at least 1"));
@@ -71,11 +71,6 @@ impl Plan {
             let id =
                 graph.find(name).ok_or_else(|| Error::bad_option(format!("the network has no tensor {name:?}")))?;
             retained.push(id);
-        }
-        let known = |id| id == graph.input || graph.units.iter().any(|unit| unit.override_input == id);
-        if let Some(node) = graph.nodes.iter().find(|node| node.op == Op::Input && !known(node.output)) {
-            let name = &graph.tensor(node.output).name;
-            return Err(Error::bad_option(format!("input {name:?} is neither the picture nor a unit's override")));
         }
         let fused = fuse::fuse(graph, &retained, options);
         let placed = place::place(graph, fused);

@@ -9,7 +9,7 @@ use super::fuse::Fused;
 use super::memory::Storage;
 use super::view::{LANES, StorageId, View, Views, quads};
 use crate::graph::{Graph, Op, TensorId};
-use crate::kernels::{Gather, InputLayout, Kernel};
+use crate::kernels::{Elementwise, Gather, InputLayout, Kernel};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Steps and where their tensors lie.
@@ -70,8 +70,19 @@ impl Placer {
             match node.op {
                 Op::BranchSoftmax { branches } => parts.extend([(node.inputs[0], branches), (node.output, branches)]),
                 Op::Override { branches } => parts.extend([(node.output, branches), (node.inputs[1], 2 * branches)]),
+                Op::BranchSoftmaxBackward { branches } | Op::OverrideBackward { branches } => {
+                    parts.extend([(node.inputs[0], branches), (node.output, branches)]);
+                }
                 Op::Select => parts.extend([(node.inputs[0], node.inputs.len() - 1)]),
                 _ => {}
+            }
+        }
+        // Terms are added lane by lane.
+        let both_ways = fused.steps.iter().chain(fused.steps.iter().rev());
+        for step in both_ways.filter(|step| step.family() == Elementwise::FAMILY) {
+            let all = || step.inputs().into_iter().chain(step.outputs());
+            if let Some(branches) = all().find_map(|id| parts.get(&id).copied()) {
+                parts.extend(all().map(|id| (id, branches)));
             }
         }
         let views = vec![None; fused.shapes.len()];
@@ -95,6 +106,9 @@ impl Placer {
             let copy = TensorId(self.shapes.len());
             self.shapes.push(self.shapes[input.0]);
             self.views.push(None);
+            if let Some(&parts) = self.parts.get(&input) {
+                self.parts.insert(copy, parts);
+            }
             self.steps[step].rewire(input, copy);
             let gathers = Gather::steps(&self.channels(input), copy);
             self.steps.splice(step..step, gathers.into_iter().map(|g| Box::new(g) as Box<dyn Kernel>));
@@ -314,11 +328,13 @@ impl Placer {
     }
 
     fn finish(mut self, graph: &Graph) -> Placed {
-        if self.views[graph.input.0].is_none() {
-            let (_, last) = self.lifetime(graph.input, &[]);
-            let item = self.plain_quads(graph.input);
-            let storage = self.storage(item, 0, last);
-            self.views[graph.input.0] = Some(self.plain_view(graph.input, storage, item, 0));
+        for id in graph.nodes.iter().filter(|node| node.op == Op::Input).map(|node| node.output) {
+            if self.views[id.0].is_none() {
+                let (_, last) = self.lifetime(id, &[]);
+                let item = self.plain_quads(id);
+                let storage = self.storage(item, 0, last);
+                self.views[id.0] = Some(self.plain_view(id, storage, item, 0));
+            }
         }
         let mut read_back = Vec::new();
         for id in self.stacks[0].iter().chain(&self.outputs) {

@@ -1,5 +1,9 @@
 //! The reference: a naive interpreter of the unfused graph, NCHW, in f64.
 
+// Named by its path, because some tests include this file on its own.
+#[path = "interpreter/backward.rs"]
+mod backward;
+
 use sklens::graph::{Conv2d, Graph, Op, PoolKind, TensorId};
 use sklens::weights::generated::fill;
 use std::collections::HashMap;
@@ -131,6 +135,11 @@ pub fn interpret_with(
             Op::ChannelShuffle { groups } => {
                 let order: Vec<_> = (0..c).map(|o| (o % groups) * (c / groups) + o / groups).collect();
                 pick_channels(x(0), c, plane, &order)
+            }
+            op => {
+                let inputs: Vec<_> =
+                    (0..node.inputs.len()).map(|i| backward::Operand { values: x(i), shape: shape(i) }).collect();
+                backward::interpret(op, batch, &inputs, [c, h, w], weight)
             }
         };
         all.insert(node.output, y);
