@@ -130,12 +130,12 @@ impl ModelInfo {
     }
 }
 
-/// All presets with their figures.
+/// All presets and ablations with their figures.
 ///
 /// # Errors
 /// If a preset does not build: a fault of the description.
 pub fn models() -> Result<Vec<ModelInfo>> {
-    crate::network::presets().into_iter().map(ModelInfo::of).collect()
+    crate::network::presets().into_iter().chain(crate::network::ablations()).map(ModelInfo::of).collect()
 }
 
 /// What a session runs, for people.

@@ -4,8 +4,8 @@ use pollster::block_on;
 use safetensors::tensor::{Dtype, TensorView};
 use sklens::network::preset;
 use sklens::session::{BackendChoice, Session};
-use sklens::weights::Source;
 use sklens::weights::generated::fill;
+use sklens::weights::{RANDOM, Source, random_file};
 use sklens::{Error, ErrorCode};
 use std::collections::{BTreeMap, HashMap};
 
@@ -142,4 +142,22 @@ fn bad_tensors_and_unknown_models_are_refused() {
     let unknown = block_on(Session::open("alexnet", Source::Static(&[]), BackendChoice::Cpu, |_| ())).unwrap_err();
     assert_eq!(unknown.code, ErrorCode::UnknownModel);
     assert!(unknown.message.contains("sknet50"));
+}
+
+#[test]
+fn a_file_of_random_weights_holds_the_generated_ones_and_says_so() {
+    let graph = preset(MODEL).unwrap().graph([64, 64], 10).unwrap();
+    let bytes: Vec<u8> = random_file(&graph).unwrap().flatten().collect();
+    let parsed = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    assert_eq!(header.metadata().as_ref().unwrap()["weights"], RANDOM);
+    let parameters = graph.parameters();
+    assert_eq!(parsed.len(), parameters.len());
+    for p in parameters {
+        let tensor = parsed.tensor(&p.name).unwrap();
+        assert_eq!(tensor.shape(), p.shape, "{}", p.name);
+        let expected: Vec<u8> = fill(&p.name, &p.shape).into_iter().flat_map(f32::to_le_bytes).collect();
+        assert!(tensor.data() == expected, "{}", p.name);
+    }
+    assert_eq!(open(bytes).unwrap().info().unwrap().metadata["weights"], RANDOM);
 }

@@ -1,6 +1,7 @@
-//! The engine's module: networks, photos, analyses.
+//! The engine's module: photos and analyses.
 
-use super::set;
+use super::networks::network;
+use super::{set, to_js};
 use crate::image::{Photo as Pixels, WorkingImage, decode, sniff};
 use crate::overrides::{Overrides, RunOptions};
 use crate::session::{BackendChoice, Session, View};
@@ -11,19 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
-fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
-    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-    value.serialize(&serializer).map_err(|e| Error::bad_option(format!("cannot hand over the result: {e}")).into())
-}
-
 fn from_js<T: for<'de> Deserialize<'de>>(value: JsValue) -> Result<T, JsValue> {
     serde_wasm_bindgen::from_value(value).map_err(|e| Error::bad_option(format!("bad options: {e}")).into())
-}
-
-/// `ModelInfo[]`.
-#[wasm_bindgen]
-pub fn models() -> Result<JsValue, JsValue> {
-    to_js(&crate::session::models()?)
 }
 
 /// A decoded photo, ready to be analysed at any zoom.
@@ -113,7 +103,7 @@ pub struct Engine(RefCell<Session>);
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens a preset with the weights in `weights`; `on_progress` gets `{ phase: 'prepare', done, total }`.
+    /// Opens a preset, or a network described in JSON, with the weights in `weights`; `on_progress` gets `{ phase: 'prepare', done, total }`.
     ///
     /// # Errors
     /// `unknown-model`, `bad-weights`, `bad-option`, `device-lost`.
@@ -124,7 +114,7 @@ impl Engine {
         on_progress: Function,
     ) -> Result<Engine, JsValue> {
         let choice: BackendChoice = from_js(backend)?;
-        let session = Session::open(&model, Source::Blob(weights), choice, |progress| {
+        let session = Session::open_network(network(&model)?, Source::Blob(weights), choice, |progress| {
             let object = Object::new();
             set(&object, "phase", &"prepare".into());
             set(&object, "done", &progress.done.into());

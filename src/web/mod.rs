@@ -5,6 +5,8 @@
 
 #[cfg(not(any(feature = "pictures", feature = "bench")))]
 mod engine;
+#[cfg(not(any(feature = "pictures", feature = "bench")))]
+mod networks;
 #[cfg(feature = "bench")]
 mod operator;
 #[cfg(feature = "pictures")]
@@ -26,4 +28,10 @@ impl From<Error> for JsValue {
 fn set(object: &Object, key: &str, value: &JsValue) {
     // Setting a property of a plain extensible object cannot fail.
     let _ = Reflect::set(object, &key.into(), value);
+}
+
+#[cfg(not(any(feature = "pictures", feature = "bench")))]
+fn to_js(value: &impl serde::Serialize) -> Result<JsValue, JsValue> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    value.serialize(&serializer).map_err(|e| Error::bad_option(format!("cannot hand over the result: {e}")).into())
 }

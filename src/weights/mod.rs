@@ -5,6 +5,7 @@ mod fold;
 pub mod generated;
 mod index;
 mod names;
+mod random;
 mod recognise;
 mod safetensors;
 mod source;
@@ -12,6 +13,7 @@ mod source;
 pub use checkpoint::{Checkpoint, Reader};
 pub use fold::FoldedNorm;
 pub use index::{Dtype, Entry, Format, Index, TensorSet};
+pub use random::{RANDOM, random_file};
 pub use recognise::{Recognition, compare, recognise};
 pub use source::Source;
 

@@ -4,6 +4,10 @@ import type { ModelInfo, Progress, Result, SessionInfo } from './types.js';
 
 export default function init(module?: { module_or_path: unknown }): Promise<unknown>;
 export function models(): ModelInfo[];
+/** Takes a preset's name or a description in JSON. */
+export function describe(model: string): ModelInfo;
+/** A safetensors file for such a network. */
+export function randomWeights(model: string): Blob;
 
 export class Photo {
   private constructor();

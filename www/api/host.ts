@@ -15,16 +15,21 @@ export class Host {
   #pictures: Promise<Pick<typeof PicturesModule, 'Picture'>> | undefined;
 
   constructor(
-    private readonly wasm: Pick<typeof EngineModule, 'default' | 'Engine' | 'Photo'>,
+    private readonly wasm: Pick<typeof EngineModule, 'default' | 'describe' | 'randomWeights' | 'Engine' | 'Photo'>,
     private readonly loadPictures: () => Promise<Pick<typeof PicturesModule, 'default' | 'Picture'>>,
     private readonly reply: (message: Reply) => void,
   ) {}
 
-  /** Answers `request` with exactly one of `opened`, `results` and `failed`. */
+  /** Answers `request` with exactly one of `opened`, `described`, `results` and `failed`. */
   async handle(request: Request): Promise<void> {
     try {
       if (request.type === 'open') {
         await this.#open(request);
+        return;
+      }
+      if (request.type === 'describe') {
+        await this.wasm.default();
+        this.reply({ type: 'described', model: this.wasm.describe(request.model) });
         return;
       }
       const results = await this.#withDevice((engine) =>
@@ -42,15 +47,16 @@ export class Host {
     const report = (progress: Parameters<Parameters<typeof Engine.open>[3]>[0]) =>
       this.reply({ type: 'progress', progress });
     const ready = this.wasm.default();
-    const [weights] = await Promise.all([
+    const [given] = await Promise.all([
       typeof request.weights === 'string' ? download(request.weights, report) : request.weights,
       ready,
     ]);
+    const weights = given ?? this.wasm.randomWeights(request.model);
     this.#backend = request.backend;
     this.#reopen = async (backend) => {
       const engine = await this.wasm.Engine.open(request.model, weights, backend, report);
       const { classes, metadata } = engine.info();
-      if (classes === imagenetClasses && !metadata.labels) engine.nameClasses(await imagenetLabels());
+      if (classes === imagenetClasses && !metadata.labels && metadata.weights !== 'random') engine.nameClasses(await imagenetLabels());
       return engine;
     };
     this.#engine = await this.#reopen(request.backend);

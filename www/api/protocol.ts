@@ -1,14 +1,16 @@
 /** The messages between a session and its worker. The session sends one request at a time. */
 import type { RunOptions } from './override.js';
-import type { AnalyzeOptions, BackendChoice, ErrorCode, Progress, Result, SessionInfo, TensorInput } from './types.js';
+import type { AnalyzeOptions, BackendChoice, ErrorCode, ModelInfo, Progress, Result, SessionInfo, TensorInput } from './types.js';
 
 /** A photo in a message: bytes and bitmaps the first time, then only the number under which the worker keeps it. */
 export type PhotoSource = Blob | ImageBitmap | ImageData;
 
 export interface OpenRequest {
   type: 'open';
+  /** A preset's name, or a description in JSON. */
   model: string;
-  weights: Blob | string;
+  /** A file, its address, or null for random weights. */
+  weights: Blob | string | null;
   backend: BackendChoice;
 }
 
@@ -33,7 +35,12 @@ export interface TensorRequest {
   options: RunOptions;
 }
 
-export type Request = OpenRequest | AnalyzeRequest | TensorRequest;
+export interface DescribeRequest {
+  type: 'describe';
+  model: string;
+}
+
+export type Request = OpenRequest | AnalyzeRequest | TensorRequest | DescribeRequest;
 
 export type Reply =
   | { type: 'progress'; progress: Progress }
@@ -41,6 +48,7 @@ export type Reply =
   | { type: 'opened'; info: SessionInfo; weights: Blob }
   /** Another backend or adapter runs now; `cause` says why. */
   | { type: 'engine'; info: SessionInfo; cause: string }
+  | { type: 'described'; model: ModelInfo }
   | { type: 'results'; results: Result[]; dispatches: number }
   | { type: 'failed'; code: ErrorCode; message: string }
   /** Something threw outside any request: nothing that follows can be trusted. */

@@ -1,7 +1,7 @@
 import { messageOf, SklensError } from './error.js';
 import { runOptions } from './override.js';
 import type { AnalyzeRequest, OpenRequest, PhotoSource, Reply, Request } from './protocol.js';
-import type { AnalyzeOptions, ImageInput, Progress, Result, SessionInfo, TensorInput } from './types.js';
+import type { AnalyzeOptions, ImageInput, ModelInfo, NetworkDescription, Progress, Result, SessionInfo, TensorInput } from './types.js';
 
 const PHOTOS_KEPT = 4;
 const numbers = new WeakMap<object, number>();
@@ -14,7 +14,7 @@ const TIMEOUT = 600_000;
 
 interface Call {
   request: () => Request;
-  resolve: (reply: Extract<Reply, { type: 'opened' | 'results' }>) => void;
+  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' }>) => void;
   reject: (error: SklensError) => void;
   timeout: number;
   /** Whether it opens the network, which comes before all others. */
@@ -108,6 +108,17 @@ export class Session extends EventTarget {
       signal,
     );
     return reply.type === 'results' ? reply.results : [];
+  }
+
+  /**
+   * The figures of a network that need not be open. Rejects with `unknown-model`, `bad-option` that names the value at
+   * fault, or `closed`.
+   */
+  async describe(model: string | NetworkDescription): Promise<ModelInfo> {
+    const text = typeof model === 'string' ? model : JSON.stringify(model);
+    const reply = await this.#call(() => ({ type: 'describe', model: text }), TIMEOUT);
+    if (reply.type !== 'described') throw new SklensError('closed', 'The worker answered something else.');
+    return reply.model;
   }
 
   /** Ends the worker and frees all it holds; pending and later calls reject with `closed`. */
@@ -229,6 +240,7 @@ export class Session extends EventTarget {
         this.#settle((call) => call.resolve(reply));
         break;
       case 'opened':
+      case 'described':
         this.#settle((call) => call.resolve(reply));
         break;
       case 'failed':

@@ -25,27 +25,29 @@ export function bundledModels(): string[] {
  * Rejects with `unknown-model`, `no-weights`, `bad-weights`, `bad-option` or `device-lost` (a GPU was asked for
  * and there is none).
  */
-export async function open({ model, weights, backend = 'auto', onProgress }: OpenOptions): Promise<Session> {
-  const preset = presets.find(({ name, aliases }) => name === model || aliases.includes(model));
-  if (preset === undefined) {
-    const known = presets.flatMap(({ name, aliases }) => [name, ...aliases]);
-    throw new SklensError('unknown-model', `There is no model “${model}”. Known models: ${known.join(', ')}.`);
-  }
+export async function open({ model, weights, random = false, backend = 'auto', onProgress }: OpenOptions): Promise<Session> {
+  const name = typeof model === 'string' ? presetName(model) : JSON.stringify(model);
   if (!['auto', 'gpu', 'cpu'].includes(backend)) {
     throw new SklensError('bad-option', `There is no backend “${backend}”. Use auto, gpu or cpu.`);
   }
-  const source = weights ?? bundled[preset.name];
+  const request: OpenRequest = { type: 'open', model: name, weights: random ? null : located(name, weights), backend };
+  return Session.start(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }), request, onProgress);
+}
+
+function presetName(model: string): string {
+  const preset = presets.find(({ name, aliases }) => name === model || aliases.includes(model));
+  if (preset) return preset.name;
+  const known = presets.flatMap(({ name, aliases }) => [name, ...aliases]);
+  throw new SklensError('unknown-model', `There is no model “${model}”. Known models: ${known.join(', ')}.`);
+}
+
+function located(model: string, weights: OpenOptions['weights']): Blob | string {
+  const source = weights ?? bundled[model];
   if (source === undefined) {
     throw new SklensError(
       'no-weights',
       `No weights ship with ${model}: pass \`weights\`, a safetensors file or its URL. Bundled: ${bundledModels().join(', ') || 'none'}.`,
     );
   }
-  const request: OpenRequest = {
-    type: 'open',
-    model: preset.name,
-    weights: source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href,
-    backend,
-  };
-  return Session.start(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }), request, onProgress);
+  return source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href;
 }

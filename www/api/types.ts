@@ -192,12 +192,63 @@ export interface Progress {
   total: number;
 }
 
+/** One of the M branches of a described network. */
+export interface BranchDescription {
+  /** Side of the kernel, odd. */
+  kernel: number;
+  /** Default 1. */
+  dilation?: number;
+  /** Default: the network's. */
+  groups?: number;
+}
+
+/** What both families of described networks have in common; what is left out is as in the paper. */
+interface CommonDescription {
+  name?: string;
+  /** Blocks per stage. */
+  depths?: number[];
+  branches?: BranchDescription[];
+  /** Reduction ratio of the attention. */
+  r?: number;
+  /** Least width L of the attention's hidden layer. */
+  l?: number;
+  /** Or else the plain sum of the branches. */
+  attention?: boolean;
+  /** Height, width. */
+  input_size?: [number, number];
+  classes?: number;
+}
+
+/** A residual network of bottlenecks with timm's names. */
+export interface SkNetDescription extends CommonDescription {
+  /** Channels of the first stage's branches; doubles per stage. */
+  width?: number;
+  /** Channels of the first stage's output; doubles per stage. */
+  out_width?: number;
+  groups?: number;
+  split_input?: boolean;
+  ceil_mode?: boolean;
+  small_input?: boolean;
+}
+
+/** A ShuffleNetV2 with torchvision's names. */
+export interface SkShuffleNetDescription extends CommonDescription {
+  /** Channels after each stage, even. */
+  widths?: number[];
+  head?: number;
+}
+
+/** A network as `sklens models --describe` reads it. */
+export type NetworkDescription = { sknet: SkNetDescription } | { sk_shufflenet_v2: SkShuffleNetDescription };
+
 /** Options of {@link open}. */
 export interface OpenOptions {
-  /** A preset's name, see {@link models}. */
-  model: string;
+  /** A preset's name, see {@link models}, or a description. */
+  model: string | NetworkDescription;
   /** A safetensors file; a string is a URL. Default: the weights bundled with the model. */
   weights?: Blob | URL | string;
+  /** Random weights in place of a file: the network runs, but what it says means nothing. */
+  random?: boolean;
   /** Default `auto`. */
   backend?: BackendChoice;
   onProgress?: (progress: Progress) => void;

@@ -1,5 +1,16 @@
 /** The page's state: what is shown, what runs, and the analysis that belongs to it. */
-import type { AnalyzeOptions, BackendChoice, ImageInput, Progress, Result, Session, SessionInfo, UnitInfo } from 'sklens';
+import type {
+  AnalyzeOptions,
+  BackendChoice,
+  ImageInput,
+  ModelInfo,
+  NetworkDescription,
+  Progress,
+  Result,
+  Session,
+  SessionInfo,
+  UnitInfo,
+} from 'sklens';
 import * as sklens from 'sklens';
 import { defaultUnit } from './lib/attention';
 import { clampCenter, type Point } from './lib/crop';
@@ -21,6 +32,13 @@ export interface Photo {
   image: HTMLImageElement;
   name: string;
   entry: GalleryEntry | null;
+}
+
+/** A network with its weights: a file, those bundled with the page, or random ones. */
+export interface NetworkChoice {
+  model: string | NetworkDescription;
+  weights?: Blob;
+  random?: boolean;
 }
 
 /** What the analyses in `results` belong to: results hold as long as this object is the current one. */
@@ -54,6 +72,8 @@ export class Explorer {
   progress: Progress | null = $state.raw(null);
   running = $state(false);
   error: string | null = $state(null);
+  /** Why the last network could not be opened, in full; the one before still runs. */
+  misfit: string | null = $state(null);
 
   /** The analysis at the present zoom, or the last one while the next is under way. */
   current: Result | null = $state.raw(null);
@@ -80,9 +100,12 @@ export class Explorer {
   );
   /** Whether {@link ask} has a network to ask. */
   readonly ready: boolean = $derived(this.info !== null);
+  /** Whether what the network says means nothing. */
+  readonly random: boolean = $derived(this.info?.metadata.weights === 'random');
   readonly cropPct: number = $derived(this.info?.cropPct ?? 1);
 
   #session: Session | null = null;
+  #network: NetworkChoice | undefined = preset && { model: preset.name };
   #previous: { photo: Photo | null; center: Point } | null = null;
   #opened = 0;
   readonly #undo = new Undo<Shown>();
@@ -148,37 +171,66 @@ export class Explorer {
     this.refresh();
   }
 
-  /** Opens the network on `backend`; whatever runs keeps running until the new engine is ready. */
+  /** Opens the present network on `backend`; whatever runs keeps running until the new engine is ready. */
   async run(backend: BackendChoice): Promise<void> {
-    if (!preset) {
+    const network = this.#network;
+    if (!network) {
       this.opening = false;
       this.error = t.errors.noModel;
       return;
     }
-    const turn = ++this.#opened;
     const before = this.backend;
     this.backend = backend;
+    await this.#open(network, backend, (message) => {
+      this.error = t.errors.engine(t.engine.choices[backend], message);
+      if (this.#session) this.backend = before;
+    });
+  }
+
+  /** Opens another network beside the running one, which stays if that fails; tells whether it runs. */
+  async show(network: NetworkChoice): Promise<boolean> {
+    this.misfit = null;
+    await this.#open(network, this.backend, (message) => (this.misfit = message));
+    return this.#network === network;
+  }
+
+  /** The figures of a described network. */
+  async describe(description: NetworkDescription): Promise<ModelInfo> {
+    if (!this.#session) throw new Error(t.networks.waiting);
+    return this.#session.describe(description);
+  }
+
+  async #open(network: NetworkChoice, backend: BackendChoice, refused: (message: string) => void): Promise<void> {
+    const turn = ++this.#opened;
     this.opening = true;
     try {
       const session = await sklens.open({
-        model: preset.name,
+        ...network,
         backend,
         onProgress: (progress) => {
           if (turn === this.#opened) this.progress = progress;
         },
       });
       if (turn !== this.#opened) return session.close();
+      if (network !== this.#network) this.#forget();
+      this.#network = network;
       this.#adopt(session);
     } catch (error) {
       if (turn !== this.#opened) return;
-      this.error = t.errors.engine(t.engine.choices[backend], messageOf(error));
-      if (this.#session) this.backend = before;
+      refused(messageOf(error));
     } finally {
       if (turn === this.#opened) {
         this.opening = false;
         this.progress = null;
       }
     }
+  }
+
+  /** Numbers of one network mean nothing beside another's. */
+  #forget(): void {
+    this.current = null;
+    this.analysed = null;
+    this.sweep = [];
   }
 
   #adopt(session: Session): void {

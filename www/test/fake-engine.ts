@@ -24,6 +24,16 @@ export function models() {
   return presets;
 }
 
+export function describe(model: string) {
+  const text = model.startsWith('{') ? (JSON.parse(model) as { sknet: { r?: number } }) : null;
+  if (text?.sknet.r === 0) throw new CodedError('bad-option', 'r is 0; it must be from 1 to 1024');
+  return presets.find(({ name }) => name === model) ?? { ...presets[1], name: 'sknet', params: 12 };
+}
+
+export function randomWeights(): Blob {
+  return new Blob(['random']);
+}
+
 export class Photo {
   private constructor(
     readonly seed: number,
@@ -49,32 +59,33 @@ export class Engine {
   private constructor(
     readonly model: string,
     readonly backend: 'gpu' | 'cpu',
+    readonly random: boolean,
   ) {}
 
   static async open(
     model: string,
-    _weights: Blob,
+    weights: Blob,
     backend: 'auto' | 'gpu' | 'cpu',
     onProgress: (progress: Progress) => void,
   ): Promise<Engine> {
     behaviour.opened.push(backend);
     if (behaviour.refuse.includes(backend)) throw new CodedError('device-lost', 'There is no GPU here.');
     onProgress({ phase: 'prepare', done: 1, total: 2 });
-    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu');
+    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', (await weights.text()) === 'random');
   }
 
   info(): SessionInfo {
-    const preset = presets.find(({ name }) => name === this.model) as (typeof presets)[number];
+    const preset = describe(this.model) as (typeof presets)[number];
     return {
       ...preset,
-      model: this.model,
+      model: preset.name,
       backend: this.backend,
       adapter: this.backend === 'cpu' ? 'SIMD, one thread' : 'SwiftShader',
       reason: this.backend === 'cpu' ? 'There is no hardware GPU adapter.' : 'Chosen by hand.',
       classes: 200,
       dispatches: this.#runs && this.backend === 'gpu' ? 87 : 0,
       cropPct: 1,
-      metadata: { crop_pct: '1.0' },
+      metadata: { crop_pct: '1.0', ...(this.random ? { weights: 'random' } : {}) },
     };
   }
 

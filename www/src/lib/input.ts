@@ -1,4 +1,12 @@
-/** Pictures from drops and pastes. */
+/** Pictures and weights from drops and pastes. */
+
+/** What a file dialog for weights offers. */
+export const weightsAccepted = '.safetensors';
+
+/** The first file that is named as weights are. */
+export function weightsIn(data: DataTransfer | null): File | undefined {
+  return [...(data?.files ?? [])].find(({ name }) => name.toLowerCase().endsWith(weightsAccepted));
+}
 
 /** The first file that may be a picture; files without a type are tried too, the decoders decide. */
 export function pictureIn(data: DataTransfer | null): File | undefined {

@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { BrowserContext, Page } from 'playwright-core';
+import { openSite, type Site } from './browser';
+import { settled } from './explorer';
+import { publish, type Publisher } from './publisher';
+
+const MEBI = 1 << 20;
+
+describe('weights from a publisher', () => {
+  let site: Site;
+  let context: BrowserContext;
+  let page: Page;
+  let publisher: Publisher;
+
+  beforeAll(async () => {
+    site = await openSite('none');
+    publisher = await publish(await randomWeights('skresnet18'), 10 * MEBI);
+  });
+  afterAll(async () => {
+    publisher.server.close();
+    await site.close();
+  });
+  beforeEach(async () => {
+    await context?.close();
+    // The page's policy names no local host.
+    context = await site.browser.newContext({ viewport: { width: 1440, height: 900 }, bypassCSP: true });
+    page = await context.newPage();
+    publisher.asked.length = 0;
+    await visit('skresnet18');
+  });
+
+  async function visit(model: string): Promise<void> {
+    await page.goto(`${site.url}?mirror=${encodeURIComponent(publisher.url)}`);
+    await settled(page);
+    await page.getByRole('button', { name: 'Change the network' }).last().click();
+    await page.locator(`dialog input[value=${model}]`).check();
+  }
+  const alert = () => page.locator('dialog [role=alert] .error').textContent({ timeout: 30_000 });
+  const start = () => page.getByRole('button', { name: 'Download', exact: true }).click();
+  const goOn = () => page.getByRole('button', { name: 'Go on downloading' }).click();
+  const run = () => page.getByRole('button', { name: 'Run with the downloaded weights' });
+  const opened = async () => {
+    await run().click({ timeout: 60_000 });
+    await expect.poll(() => page.locator('dialog').isVisible(), { timeout: 60_000 }).toBe(false);
+    await settled(page);
+    expect(await page.locator('#engine dd').first().textContent()).toBe('skresnet18');
+  };
+
+  test('are used offline after a download that broke off and went on', async () => {
+    expect(await page.locator('dialog').textContent()).toContain('Apache-2.0');
+    publisher.mood = 'breaks off';
+    await start();
+    expect(await alert()).toContain('broke off');
+    publisher.mood = 'well';
+    await goOn();
+    await run().waitFor({ timeout: 60_000 });
+    const path = '/timm/skresnet18.ra_in1k/resolve/main/model.safetensors';
+    // Of the bytes that arrived, those in whole pieces are not asked for again.
+    expect(publisher.asked[0]).toBe(path);
+    expect(publisher.asked[1]).toMatch(/ bytes=(4194304|8388608)-$/);
+    publisher.mood = 'missing';
+    await visit('skresnet18');
+    await opened();
+    expect(publisher.asked).toHaveLength(2);
+  });
+
+  test('can be cancelled, go on after a reload, and be deleted', async () => {
+    publisher.mood = 'hangs';
+    await start();
+    await page.getByText(/10\.5 of 4[78]\.\d MB, .* MB\/s, \d+ s left/).waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    expect(await alert()).toContain('cancelled');
+    publisher.mood = 'well';
+    await visit('skresnet18');
+    await goOn();
+    await run().waitFor({ timeout: 60_000 });
+    expect(publisher.asked[1]).toContain(`bytes=${8 * MEBI}-`);
+    await page.getByRole('radio', { name: 'Stored weights' }).check();
+    await page.getByText(/4[78]\.\d MB, complete/).waitFor();
+    await page.getByRole('button', { name: 'Delete skresnet18.ra_in1k' }).click();
+    await page.getByText('Nothing is stored.').waitFor();
+  });
+
+  test('of another content are refused and deleted', async () => {
+    publisher.mood = 'well';
+    await page.locator('dialog input[value=resnext50_32x4d]').check();
+    await start();
+    expect(await alert()).toContain('not the published one');
+    expect(await run().count()).toBe(0);
+    await page.getByRole('button', { name: 'Download', exact: true }).waitFor();
+  });
+
+  test.each([
+    ['missing', 'answered 404'],
+    ['closed to others', 'does not let pages of other hosts read it'],
+  ] as const)('on a host that is %s are reported', async (mood, message) => {
+    publisher.mood = mood;
+    await start();
+    expect(await alert()).toContain(message);
+    publisher.mood = 'well';
+    await start();
+    await opened();
+  });
+});
+
+/** A file that fits the preset, written by the engine. */
+async function randomWeights(model: string): Promise<Buffer> {
+  const pkg = new URL('../../pkg/', import.meta.url);
+  const engine = await import(/* @vite-ignore */ new URL('engine.js', pkg).href);
+  await engine.default({ module_or_path: await readFile(new URL('engine_bg.wasm', pkg)) });
+  return Buffer.from(await (engine.randomWeights(model) as Blob).arrayBuffer());
+}

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { address, defaultMirror, mirrorFrom, published } from '../src/weights/published';
+
+test('addresses are the publisher\'s, at a revision', () => {
+  const entry = published.find(({ id }) => id === 'skresnet34.ra_in1k');
+  if (!entry) throw new Error('not listed');
+  const path = 'timm/skresnet34.ra_in1k/resolve/566efdc1f858fc81fe6fc9edab3c76524de26529/model.safetensors';
+  expect(address(entry, defaultMirror)).toBe(`https://huggingface.co/${path}`);
+  expect(address(entry, 'http://localhost:1/a')).toBe(`http://localhost:1/a/${path}`);
+});
+
+test('revisions are branches or whole hashes, hashes of files SHA-256', () => {
+  for (const { revision, sha256 } of published) {
+    expect(revision).toMatch(/^(main|[0-9a-f]{40})$/);
+    expect(sha256 ?? '0'.repeat(64)).toMatch(/^[0-9a-f]{64}$/);
+  }
+});
+
+test.each([
+  ['?mirror=https%3A%2F%2Fhf.example%2F', 'http://chosen/', 'https://hf.example/'],
+  ['', 'http://chosen/', 'http://chosen/'],
+  ['', null, defaultMirror],
+  ['?mirror=javascript%3A1', null, null],
+  ['?mirror=hf', null, null],
+])('of %j and %j the mirror is %j', (search, chosen, mirror) => {
+  expect(mirrorFrom(search, chosen)).toBe(mirror);
+});
