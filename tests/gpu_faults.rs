@@ -220,11 +220,8 @@ fn graphs_that_make_no_sense_are_refused() {
     assert!(b.override_attention("of no softmax", x, overrides, 2).is_err());
     let softmax = b.branch_softmax("softmax", x, 2).expect("softmax");
     assert!(b.override_attention("other branches", softmax, overrides, 4).is_err());
-    let attention = b.override_attention("attention", softmax, overrides, 2).expect("override");
+    b.override_attention("attention", softmax, overrides, 2).expect("override");
     assert!(b.override_attention("second", softmax, overrides, 2).is_err());
-    // Only the overrides of SK units have a place that is zero unless somebody writes to it.
-    let error = Plan::new(&b.finish(attention), &PlanOptions::batch(1)).expect_err("refused");
-    assert!(error.message.contains("\"override\""), "{error}");
 }
 
 #[test]
