@@ -90,14 +90,17 @@ fn programs_and_modules_are_refused() {
     assert!(refused("small.toml").contains("small.toml"));
 }
 
+/// The files stay in `target/tmp` for the tests of the page.
 #[test]
 fn the_authors_files_give_the_goldens_logits() {
     let golden = Golden::read("sknet50_caffe");
     let shape: [usize; 4] = integers(&golden.document["shape"]).try_into().unwrap();
     let graph = preset("sknet50_caffe").unwrap().graph([64, 64], 1000).unwrap();
-    for form in [Form::default(), Form { old: true, factor: Some(999.98) }] {
-        let source = Source::Bytes(caffemodel(&graph, form).into());
-        let checkpoint = block_on(Checkpoint::open(source)).unwrap();
+    let old = Form { old: true, factor: Some(999.98) };
+    for (name, form) in [("sknet50.caffemodel", Form::default()), ("sknet50.v1.caffemodel", old)] {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, caffemodel(&graph, form)).unwrap();
+        let checkpoint = block_on(Checkpoint::open(Source::File(path))).unwrap();
         let found = recognise(&checkpoint).unwrap();
         assert_eq!(found.network.as_deref(), Some("sknet50_caffe"), "{:?}", found.mismatches);
         let network = preset("sknet50_caffe").unwrap();

@@ -32,7 +32,7 @@ pub(super) fn assign(storages: &[Storage]) -> Vec<usize> {
     let enough = (lower_bound(storages) as f64 * NEAR) as usize;
     let mut keys: Vec<f64> = storages.iter().map(|s| s.item as f64).collect();
     let mut order: Vec<usize> = (0..storages.len()).collect();
-    order.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]));
+    sort_descending(&mut order, &keys);
     let mut best = assign_in_order(storages, &order);
     let mut random = (0..).map(noise);
     for _ in 0..TRIALS {
@@ -45,7 +45,7 @@ pub(super) fn assign(storages: &[Storage]) -> Vec<usize> {
                 *key = storage.item as f64 * SPREAD.powf(weight);
             }
         }
-        order.sort_by(|&a, &b| changed[b].total_cmp(&changed[a]));
+        sort_descending(&mut order, &changed);
         let found = assign_in_order(storages, &order);
         // Ties move on too: they lead out of dead ends.
         if found.0 <= best.0 {
@@ -53,6 +53,11 @@ pub(super) fn assign(storages: &[Storage]) -> Vec<usize> {
         }
     }
     best.1
+}
+
+/// Sorts storages by their keys.
+fn sort_descending(order: &mut [usize], keys: &[f64]) {
+    order.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]));
 }
 
 fn pairs(random: &mut impl Iterator<Item = f64>) -> impl Iterator<Item = (f64, f64)> {

@@ -135,8 +135,8 @@ impl Placer {
 
     /// Whether no two channels of a virtual tensor are one computed channel; kernels have one weight for each lane.
     fn is_injective(&self, id: TensorId) -> bool {
-        let channels = &self.sources[&id];
-        channels.iter().collect::<BTreeSet<_>>().len() == channels.len()
+        let mut seen = BTreeSet::new();
+        self.sources[&id].iter().all(|channel| seen.insert(channel))
     }
 
     /// A step and an input of it that it cannot read where the tensor would lie.

@@ -9,30 +9,10 @@ mod pickle;
 mod pytorch;
 mod state_dict;
 
-use crate::weights::{Format, Index, Source};
+use crate::weights::index::{PICKLE, ZIP};
+use crate::weights::{Index, Source};
 use crate::{Error, Result};
 use bytes::Bytes;
-
-/// First bytes of a zip archive.
-const ZIP: &[u8] = b"PK";
-/// First bytes of a pickle of protocol 2.
-const PICKLE: &[u8] = b"\x80\x02";
-/// First bytes of a `NetParameter`: its name, or a layer of either kind.
-const NET_PARAMETER: [&[u8]; 3] = [b"\x0a", b"\x12", b"\xa2\x06"];
-
-/// The format that the first bytes of `source` speak for; safetensors where they speak for none.
-///
-/// # Errors
-/// `bad-weights` if they cannot be read.
-pub async fn format(source: &Source) -> Result<Format> {
-    let first = source.read(0..source.length()?.min(9)).await?;
-    Ok(match first.as_slice() {
-        [_, _, _, _, _, _, _, _, b'{'] => Format::Safetensors,
-        first if first.starts_with(ZIP) || first.starts_with(PICKLE) => Format::PyTorch,
-        first if NET_PARAMETER.iter().any(|tag| first.starts_with(tag)) => Format::Caffe,
-        _ => Format::Safetensors,
-    })
-}
 
 /// What `source`, a PyTorch or Caffe file, holds. In the browser it reads synchronously, which only workers may.
 ///

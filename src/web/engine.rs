@@ -5,7 +5,7 @@ use super::{set, to_js};
 use crate::image::{Photo as Pixels, WorkingImage, decode, sniff};
 use crate::overrides::{Overrides, RunOptions};
 use crate::session::{BackendChoice, Session, View};
-use crate::weights::Source;
+use crate::weights::{Checkpoint, Format, Source};
 use crate::{Error, ErrorCode};
 use js_sys::{Float32Array, Function, Object};
 use serde::{Deserialize, Serialize};
@@ -103,18 +103,21 @@ pub struct Engine(RefCell<Session>);
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens a preset, or a network described in JSON, with the weights in `weights`; `on_progress` gets `{ phase: 'prepare', done, total }`.
+    /// Opens a preset, or a network described in JSON, with the weights in `weights`; `index` is what the module `readers`
+    /// gave for them, and `on_progress` gets `{ phase: 'prepare', done, total }`.
     ///
     /// # Errors
-    /// `unknown-model`, `bad-weights`, `bad-option`, `device-lost`.
+    /// `unknown-model`, `bad-option`, `device-lost`; `bad-weights`, with the property `readers` if `index` is wanting.
     pub async fn open(
         model: String,
         weights: web_sys::Blob,
+        index: Option<String>,
         backend: JsValue,
         on_progress: Function,
     ) -> Result<Engine, JsValue> {
         let choice: BackendChoice = from_js(backend)?;
-        let session = Session::open_network(network(&model)?, Source::Blob(weights), choice, |progress| {
+        let checkpoint = checkpoint(Source::Blob(weights), index).await?;
+        let session = Session::open_checkpoint(network(&model)?, checkpoint, choice, |progress| {
             let object = Object::new();
             set(&object, "phase", &"prepare".into());
             set(&object, "done", &progress.done.into());
@@ -173,6 +176,23 @@ impl Engine {
         let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
         results_to_js(&session.analyze_tensor_with(data, shape, &run).await?)
     }
+}
+
+/// The weights of `source`; those of a foreign format by their index.
+async fn checkpoint(source: Source, index: Option<String>) -> Result<Checkpoint, JsValue> {
+    if let Some(index) = index {
+        let index = serde_json::from_str(&index)
+            .map_err(|e| Error::bad_weights(format!("the list of tensors is not understood: {e}")))?;
+        return Ok(Checkpoint::from_index(source, index)?);
+    }
+    let foreign = Format::of(&source).await? != Format::Safetensors;
+    Checkpoint::open(source).await.map_err(|error| {
+        let object: JsValue = error.into();
+        if foreign {
+            set(object.unchecked_ref(), "readers", &JsValue::TRUE);
+        }
+        object
+    })
 }
 
 fn busy() -> JsValue {

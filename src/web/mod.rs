@@ -1,16 +1,19 @@
-//! The exports of the wasm modules. What the worker calls are the first two; the public JavaScript API is `www/api/`.
+//! The exports of the wasm modules. What the worker calls is all but the benchmark; the public
+//! JavaScript API is `www/api/`.
 //!
-//! The engine is built without the features `pictures` and `bench`, the picture decoders and the benchmark's single
-//! operators with one of them.
+//! The engine is built without the features `pictures`, `readers` and `bench`; the picture decoders, the readers of
+//! foreign weights and the benchmark's single operators with one of them.
 
-#[cfg(not(any(feature = "pictures", feature = "bench")))]
+#[cfg(not(any(feature = "pictures", feature = "readers", feature = "bench")))]
 mod engine;
-#[cfg(not(any(feature = "pictures", feature = "bench")))]
+#[cfg(not(any(feature = "pictures", feature = "readers", feature = "bench")))]
 mod networks;
 #[cfg(feature = "bench")]
 mod operator;
 #[cfg(feature = "pictures")]
 mod pictures;
+#[cfg(feature = "readers")]
+mod readers;
 
 use crate::Error;
 use js_sys::{Object, Reflect};
@@ -30,7 +33,7 @@ fn set(object: &Object, key: &str, value: &JsValue) {
     let _ = Reflect::set(object, &key.into(), value);
 }
 
-#[cfg(not(any(feature = "pictures", feature = "bench")))]
+#[cfg(not(any(feature = "pictures", feature = "readers", feature = "bench")))]
 fn to_js(value: &impl serde::Serialize) -> Result<JsValue, JsValue> {
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     value.serialize(&serializer).map_err(|e| Error::bad_option(format!("cannot hand over the result: {e}")).into())

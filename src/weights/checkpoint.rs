@@ -113,17 +113,22 @@ impl Checkpoint {
     }
 }
 
-#[cfg(feature = "readers")]
 async fn index(source: &Source) -> Result<Index> {
-    match crate::readers::format(source).await? {
+    match Format::of(source).await? {
         Format::Safetensors => safetensors::index(source).await,
-        _ => crate::readers::index(source),
+        other => foreign_index(source, other),
     }
 }
 
+#[cfg(feature = "readers")]
+fn foreign_index(source: &Source, _format: Format) -> Result<Index> {
+    crate::readers::index(source)
+}
+
 #[cfg(not(feature = "readers"))]
-async fn index(source: &Source) -> Result<Index> {
-    safetensors::index(source).await
+fn foreign_index(source: &Source, format: Format) -> Result<Index> {
+    let name = source.name();
+    Err(Error::bad_weights(format!("{name} looks like a {format:?} file; without its reader only safetensors is read")))
 }
 
 /// Reads tensors; see [`Checkpoint::reader`].

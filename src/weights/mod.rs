@@ -3,7 +3,8 @@
 mod checkpoint;
 mod fold;
 pub mod generated;
-mod index;
+pub(crate) mod index;
+mod inspection;
 mod names;
 mod random;
 mod recognise;
@@ -13,8 +14,9 @@ mod source;
 pub use checkpoint::{Checkpoint, Reader};
 pub use fold::FoldedNorm;
 pub use index::{Dtype, Entry, Format, Index, TensorSet};
+pub use inspection::{Inspection, TensorInfo};
 pub use random::{RANDOM, random_file};
-pub use recognise::{Recognition, compare, recognise};
+pub use recognise::{Recognition, compare, recognise, recognised};
 pub use source::Source;
 
 use crate::{Error, Result};

@@ -17,7 +17,12 @@ pub(super) fn without_wrappers<T>(mut tensors: BTreeMap<String, T>) -> BTreeMap<
         found.filter(|_| !tensors.is_empty())
     };
     while let Some(prefix) = shared(&tensors) {
-        tensors = tensors.into_iter().map(|(name, tensor)| (name[prefix.len()..].to_string(), tensor)).collect();
+        // Collecting would bring another sort into the browser's module.
+        let mut bare = BTreeMap::new();
+        for (name, tensor) in tensors {
+            bare.insert(name[prefix.len()..].to_string(), tensor);
+        }
+        tensors = bare;
     }
     tensors
 }

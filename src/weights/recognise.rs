@@ -1,8 +1,8 @@
 //! Which network a file's tensors belong to.
 
 use super::{Checkpoint, Format};
-use crate::Result;
 use crate::network::{Network, ablations, preset, presets};
+use crate::{Error, Result};
 use serde::Serialize;
 
 /// What the names and shapes of a file's tensors tell.
@@ -10,6 +10,7 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 pub struct Recognition {
     /// The network to take: the only one that fits, or the most probable of those that do.
+    #[serde(rename = "recognised")]
     pub network: Option<String>,
     /// Every network that fits. They differ in what weights do not show: dilation, padding, preprocessing.
     pub candidates: Vec<String>,
@@ -38,6 +39,22 @@ pub fn recognise(checkpoint: &Checkpoint) -> Result<Recognition> {
     let (closest, mismatches) = closest.unwrap_or_default();
     let network = preferred(checkpoint, &candidates);
     Ok(Recognition { network, candidates, closest, mismatches })
+}
+
+/// The network that `checkpoint` is recognised as.
+///
+/// # Errors
+/// `bad-weights` if none fits, with every difference from the closest.
+pub fn recognised(checkpoint: &Checkpoint) -> Result<Network> {
+    let Recognition { network, closest, mismatches, .. } = recognise(checkpoint)?;
+    let Some(name) = network else {
+        return Err(Error::bad_weights(format!(
+            "the weights fit no network known here; {closest} is the closest, {} tensors differ:\n{}",
+            mismatches.len(),
+            mismatches.join("\n")
+        )));
+    };
+    preset(&name)
 }
 
 /// How `checkpoint` differs from what `network` reads, a line per tensor.

@@ -22,9 +22,11 @@ export class Photo {
 
 export class Engine {
   private constructor();
+  /** Rejects with `bad-weights`; with `readers` set where it wants the `index` that the module of that name gives. */
   static open(
     model: string,
     weights: Blob,
+    index: string | undefined,
     backend: 'auto' | 'gpu' | 'cpu',
     onProgress: (progress: Progress) => void,
   ): Promise<Engine>;

@@ -2,9 +2,13 @@ import { download } from './download.js';
 import type * as EngineModule from './engine.js';
 import type { Engine, Photo } from './engine.js';
 import { codeOf, messageOf, SklensError } from './error.js';
+import { LazyModule } from './lazy.js';
 import type * as PicturesModule from './pictures.js';
 import type { AnalyzeRequest, OpenRequest, PhotoSource, Reply, Request } from './protocol.js';
-import type { BackendChoice, Result } from './types.js';
+import type * as ReadersModule from './readers.js';
+import type { BackendChoice, Inspection, Progress, Result } from './types.js';
+
+type Pictures = Pick<typeof PicturesModule, 'default' | 'Picture'>;
 
 /** The worker's side of a session: one engine, the photos it keeps, and what is needed to open the engine again. */
 export class Host {
@@ -12,15 +16,20 @@ export class Host {
   #reopen: ((backend: BackendChoice) => Promise<Engine>) | undefined;
   #backend: BackendChoice = 'auto';
   readonly #photos = new Map<number, Photo>();
-  #pictures: Promise<Pick<typeof PicturesModule, 'Picture'>> | undefined;
+  readonly #pictures: LazyModule<Pictures>;
+  readonly #readers: LazyModule<typeof ReadersModule>;
 
+  /** `load` loads the modules that only some files need. */
   constructor(
     private readonly wasm: Pick<typeof EngineModule, 'default' | 'describe' | 'randomWeights' | 'Engine' | 'Photo'>,
-    private readonly loadPictures: () => Promise<Pick<typeof PicturesModule, 'default' | 'Picture'>>,
+    load: { pictures: () => Promise<Pictures>; readers: () => Promise<typeof ReadersModule> },
     private readonly reply: (message: Reply) => void,
-  ) {}
+  ) {
+    this.#pictures = new LazyModule(load.pictures, 'bad-image', 'decoder for this picture');
+    this.#readers = new LazyModule(load.readers, 'bad-weights', 'reader of this weights file');
+  }
 
-  /** Answers `request` with exactly one of `opened`, `described`, `results` and `failed`. */
+  /** Answers `request` with exactly one of `opened`, `described`, `inspected`, `results` and `failed`. */
   async handle(request: Request): Promise<void> {
     try {
       if (request.type === 'open') {
@@ -30,6 +39,11 @@ export class Host {
       if (request.type === 'describe') {
         await this.wasm.default();
         this.reply({ type: 'described', model: this.wasm.describe(request.model) });
+        return;
+      }
+      if (request.type === 'inspect') {
+        const [{ inspect }, file] = await Promise.all([this.#readers.get(), fileOf(request.weights)]);
+        this.reply({ type: 'inspected', inspection: JSON.parse(await inspect(file)) as Inspection });
         return;
       }
       const results = await this.#withDevice((engine) =>
@@ -44,23 +58,31 @@ export class Host {
   }
 
   async #open(request: OpenRequest): Promise<void> {
-    const report = (progress: Parameters<Parameters<typeof Engine.open>[3]>[0]) =>
-      this.reply({ type: 'progress', progress });
+    const report = (progress: Progress) => this.reply({ type: 'progress', progress });
     const ready = this.wasm.default();
-    const [given] = await Promise.all([
-      typeof request.weights === 'string' ? download(request.weights, report) : request.weights,
-      ready,
-    ]);
-    const weights = given ?? this.wasm.randomWeights(request.model);
+    const [given] = await Promise.all([request.weights === null ? null : fileOf(request.weights, report), ready]);
+    const model = request.model ?? (await (await this.#readers.get()).recognise(given as Blob));
+    const weights = given ?? this.wasm.randomWeights(model);
     this.#backend = request.backend;
     this.#reopen = async (backend) => {
-      const engine = await this.wasm.Engine.open(request.model, weights, backend, report);
+      const engine = await this.#openWith(model, weights, backend, report);
       const { classes, metadata } = engine.info();
       if (classes === imagenetClasses && !metadata.labels && metadata.weights !== 'random') engine.nameClasses(await imagenetLabels());
       return engine;
     };
     this.#engine = await this.#reopen(request.backend);
     this.reply({ type: 'opened', info: this.#engine.info(), weights });
+  }
+
+  /** Opens the engine; foreign weights with the module that reads them. */
+  async #openWith(model: string, weights: Blob, backend: BackendChoice, report: (progress: Progress) => void): Promise<Engine> {
+    try {
+      return await this.wasm.Engine.open(model, weights, undefined, backend, report);
+    } catch (error) {
+      if (!(error as { readers?: boolean }).readers) throw error;
+      const { index } = await this.#readers.get();
+      return this.wasm.Engine.open(model, weights, index(weights), backend, report);
+    }
   }
 
   /** Runs `call`; on a lost device opens the engine again and runs it once more, with `auto` on the CPU if need be. */
@@ -105,17 +127,10 @@ export class Host {
     }
   }
 
-  /** Decodes with the module of further formats, which is loaded once. */
+  /** Decodes with the module of further formats. */
   async #decodePicture(bytes: Uint8Array): Promise<Photo> {
-    this.#pictures ??= this.loadPictures().then(async (module) => {
-      await module.default();
-      return module;
-    });
-    const module = await this.#pictures.catch((error: unknown) => {
-      this.#pictures = undefined;
-      throw new SklensError('bad-image', `The decoder for this picture could not be loaded: ${messageOf(error)}`);
-    });
-    const picture = module.Picture.decode(bytes);
+    const { Picture } = await this.#pictures.get();
+    const picture = Picture.decode(bytes);
     try {
       return this.wasm.Photo.fromRgb(picture.rgb, picture.width, picture.height);
     } finally {
@@ -148,6 +163,11 @@ export class Host {
       return this.wasm.Photo.fromRgba(new Uint8ClampedArray(image.data), image.width, image.height);
     }
   }
+}
+
+/** The file itself, or what its address gives. */
+async function fileOf(weights: Blob | string, report: (progress: Progress) => void = () => undefined): Promise<Blob> {
+  return typeof weights === 'string' ? download(weights, report) : weights;
 }
 
 /** Weights for this many classes whose file names none are taken for ImageNet's. */

@@ -1,15 +1,15 @@
 /** The messages between a session and its worker. The session sends one request at a time. */
 import type { RunOptions } from './override.js';
-import type { AnalyzeOptions, BackendChoice, ErrorCode, ModelInfo, Progress, Result, SessionInfo, TensorInput } from './types.js';
+import type { AnalyzeOptions, BackendChoice, ErrorCode, Inspection, ModelInfo, Progress, Result, SessionInfo, TensorInput } from './types.js';
 
 /** A photo in a message: bytes and bitmaps the first time, then only the number under which the worker keeps it. */
 export type PhotoSource = Blob | ImageBitmap | ImageData;
 
 export interface OpenRequest {
   type: 'open';
-  /** A preset's name, or a description in JSON. */
-  model: string;
-  /** A file, its address, or null for random weights. */
+  /** A preset's name, a description in JSON, or null for what the weights are recognised as. */
+  model: string | null;
+  /** A file, its address, or null for random weights, which need a model. */
   weights: Blob | string | null;
   backend: BackendChoice;
 }
@@ -40,7 +40,13 @@ export interface DescribeRequest {
   model: string;
 }
 
-export type Request = OpenRequest | AnalyzeRequest | TensorRequest | DescribeRequest;
+export interface InspectRequest {
+  type: 'inspect';
+  /** A file or its address. */
+  weights: Blob | string;
+}
+
+export type Request = OpenRequest | AnalyzeRequest | TensorRequest | DescribeRequest | InspectRequest;
 
 export type Reply =
   | { type: 'progress'; progress: Progress }
@@ -49,6 +55,7 @@ export type Reply =
   /** Another backend or adapter runs now; `cause` says why. */
   | { type: 'engine'; info: SessionInfo; cause: string }
   | { type: 'described'; model: ModelInfo }
+  | { type: 'inspected'; inspection: Inspection }
   | { type: 'results'; results: Result[]; dispatches: number }
   | { type: 'failed'; code: ErrorCode; message: string }
   /** Something threw outside any request: nothing that follows can be trusted. */

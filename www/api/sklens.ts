@@ -1,9 +1,10 @@
 /** SK Lens: Selective Kernel networks in the browser. The network runs in a Web Worker, one per session. */
 import { SklensError } from './error.js';
+import { inspectIn } from './inspect.js';
 import { bundled, models as presets } from './models.js';
 import type { OpenRequest } from './protocol.js';
 import { Session } from './session.js';
-import type { ModelInfo, OpenOptions } from './types.js';
+import type { Inspection, ModelInfo, OpenOptions, WeightsSource } from './types.js';
 
 export { SklensError } from './error.js';
 export { EngineEvent, Session } from './session.js';
@@ -20,18 +21,34 @@ export function bundledModels(): string[] {
 }
 
 /**
- * Loads a network.
+ * Loads a network; without `model` the one that `weights` are recognised as.
  *
  * Rejects with `unknown-model`, `no-weights`, `bad-weights`, `bad-option` or `device-lost` (a GPU was asked for
  * and there is none).
  */
 export async function open({ model, weights, random = false, backend = 'auto', onProgress }: OpenOptions): Promise<Session> {
-  const name = typeof model === 'string' ? presetName(model) : JSON.stringify(model);
+  if (model === undefined && (random || weights === undefined)) {
+    throw new SklensError('bad-option', 'Pass `model`, or `weights` to recognise it from.');
+  }
+  const name = typeof model === 'string' ? presetName(model) : model ? JSON.stringify(model) : null;
   if (!['auto', 'gpu', 'cpu'].includes(backend)) {
     throw new SklensError('bad-option', `There is no backend “${backend}”. Use auto, gpu or cpu.`);
   }
   const request: OpenRequest = { type: 'open', model: name, weights: random ? null : located(name, weights), backend };
-  return Session.start(() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }), request, onProgress);
+  return Session.start(startWorker, request, onProgress);
+}
+
+/**
+ * Tells what a weights file holds, without reading the weights, and which network it is of.
+ *
+ * Rejects with `bad-weights`, or `closed` if the worker cannot run.
+ */
+export async function inspect(weights: WeightsSource): Promise<Inspection> {
+  return inspectIn(startWorker(), resolved(weights));
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
 }
 
 function presetName(model: string): string {
@@ -41,13 +58,17 @@ function presetName(model: string): string {
   throw new SklensError('unknown-model', `There is no model “${model}”. Known models: ${known.join(', ')}.`);
 }
 
-function located(model: string, weights: OpenOptions['weights']): Blob | string {
-  const source = weights ?? bundled[model];
+function located(model: string | null, weights: WeightsSource | undefined): Blob | string {
+  const source = weights ?? (model === null ? undefined : bundled[model]);
   if (source === undefined) {
     throw new SklensError(
       'no-weights',
-      `No weights ship with ${model}: pass \`weights\`, a safetensors file or its URL. Bundled: ${bundledModels().join(', ') || 'none'}.`,
+      `No weights ship with ${model}: pass \`weights\`, a weights file or its URL. Bundled: ${bundledModels().join(', ') || 'none'}.`,
     );
   }
+  return resolved(source);
+}
+
+function resolved(source: WeightsSource): Blob | string {
   return source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href;
 }

@@ -241,12 +241,42 @@ export interface SkShuffleNetDescription extends CommonDescription {
 /** A network as `sklens models --describe` reads it. */
 export type NetworkDescription = { sknet: SkNetDescription } | { sk_shufflenet_v2: SkShuffleNetDescription };
 
+/** A weights file: safetensors, PyTorch's `.pth` and `.pt`, or a `.caffemodel`; a string is a URL. */
+export type WeightsSource = Blob | URL | string;
+
+/** A tensor of a weights file. */
+export interface TensorInfo {
+  name: string;
+  /** `F32`, `F16`, …, as safetensors calls it. */
+  dtype: string;
+  shape: number[];
+}
+
+/** What a weights file holds, and whose weights it is. */
+export interface Inspection {
+  format: 'safetensors' | 'pytorch' | 'caffe';
+  /** Which of the file's sets of weights is read, `state_dict_ema` for example; empty where the file is the set. */
+  set: string;
+  /** Names without what wrappers put in front; those that no network reads included. */
+  tensors: TensorInfo[];
+  /** The network to take: the only one that fits, or the most probable of those that do; null where none fits. */
+  recognised: string | null;
+  /** Every network that fits. They differ in what weights do not show: dilation, padding, preprocessing. */
+  candidates: string[];
+  /** The network with the fewest mismatches. */
+  closest: string;
+  /** How the file differs from it, a line per tensor; empty where it fits. */
+  mismatches: string[];
+  /** What the file says of itself. */
+  metadata: Record<string, string>;
+}
+
 /** Options of {@link open}. */
 export interface OpenOptions {
-  /** A preset's name, see {@link models}, or a description. */
-  model: string | NetworkDescription;
-  /** A safetensors file; a string is a URL. Default: the weights bundled with the model. */
-  weights?: Blob | URL | string;
+  /** A preset's name, see {@link models}, or a description. Default: what `weights` are recognised as. */
+  model?: string | NetworkDescription;
+  /** Default: the weights bundled with the model. */
+  weights?: WeightsSource;
   /** Random weights in place of a file: the network runs, but what it says means nothing. */
   random?: boolean;
   /** Default `auto`. */

@@ -4,7 +4,7 @@ import { Host } from './host.js';
 import type { Reply, Request } from './protocol.js';
 
 const post = (message: Reply) => postMessage(message);
-const host = new Host(wasm, () => import('./pictures.js'), post);
+const host = new Host(wasm, { pictures: () => import('./pictures.js'), readers: () => import('./readers.js') }, post);
 
 addEventListener('message', (event: MessageEvent<Request>) => void host.handle(event.data));
 // A panic in wasm leaves its promise pending for ever and surfaces only here.

@@ -1,6 +1,6 @@
 /** What a visitor sees and does, in terms of the page. */
 import { readFile } from 'node:fs/promises';
-import type { Page } from 'playwright-core';
+import type { JSHandle, Page } from 'playwright-core';
 
 const gallery = new URL('../public/gallery/', import.meta.url);
 
@@ -60,6 +60,25 @@ export async function settled(page: Page, timeout = 90_000): Promise<void> {
 export async function drop(page: Page, bytes: Buffer, name: string, type: string): Promise<void> {
   const data = await transfer(page, bytes, name, type);
   await page.dispatchEvent('main', 'dragover', { dataTransfer: data });
+  await page.dispatchEvent('main', 'drop', { dataTransfer: data });
+}
+
+/** A file on disk as the page gets it from a file dialog. */
+export async function fileIn(page: Page, path: string): Promise<JSHandle<File>> {
+  const input = await page.evaluateHandle(() => document.createElement('input'));
+  await input.evaluate((element) => (element.type = 'file'));
+  await input.setInputFiles(path);
+  return input.evaluateHandle((element) => element.files?.[0] as File);
+}
+
+/** Drops a file on disk on the page. */
+export async function dropPath(page: Page, path: string): Promise<void> {
+  const file = await fileIn(page, path);
+  const data = await file.evaluateHandle((file) => {
+    const data = new DataTransfer();
+    data.items.add(file);
+    return data;
+  });
   await page.dispatchEvent('main', 'drop', { dataTransfer: data });
 }
 

@@ -18,14 +18,26 @@ export async function goldens(): Promise<Golden[]> {
 }
 
 async function read(name: string): Promise<Golden | null> {
-  const file = await readFile(new URL(name, folder));
+  const { logits, metadata } = await logitsIn(new URL(name, folder));
+  const { network, classes, shape, parameters } = JSON.parse(metadata.golden ?? '{}') as Golden & { parameters?: string };
+  return logits && parameters === 'generated' ? { network, classes, shape, logits } : null;
+}
+
+/** The tensor `logits` of a safetensors file, and the file's metadata. */
+export async function logitsIn(path: URL): Promise<{ logits: Float32Array | null; metadata: Record<string, string> }> {
+  const file = await readFile(path);
   const start = 8 + Number(file.readBigUInt64LE());
   const header = JSON.parse(file.toString('utf8', 8, start));
-  const { network, classes, shape, parameters } = JSON.parse(header.__metadata__?.golden ?? '{}') as Golden & { parameters?: string };
-  if (!header.logits || parameters !== 'generated') return null;
-  const [from, to] = header.logits.data_offsets as [number, number];
-  const logits = new Float32Array(Uint8Array.from(file.subarray(start + from, start + to)).buffer);
-  return { network, classes, shape, logits };
+  const [from, to] = (header.logits?.data_offsets ?? [0, 0]) as [number, number];
+  const logits = header.logits ? new Float32Array(Uint8Array.from(file.subarray(start + from, start + to)).buffer) : null;
+  return { logits, metadata: header.__metadata__ ?? {} };
+}
+
+/** Largest difference relative to the largest expected magnitude. */
+export function deviation(found: readonly number[], expected: Float32Array): number {
+  if (found.length !== expected.length) return Infinity;
+  const distances = found.map((value, index) => Math.abs(value - (expected[index] as number)));
+  return Math.max(...distances) / Math.max(...expected.map(Math.abs));
 }
 
 /** The generated tensor `input`, as `reference/generator.py` defines it: splitmix64 seeded with FNV-1a of the name. */

@@ -3,6 +3,7 @@ import type {
   AnalyzeOptions,
   BackendChoice,
   ImageInput,
+  Inspection,
   ModelInfo,
   NetworkDescription,
   Progress,
@@ -66,6 +67,8 @@ export class Explorer {
   unitName = $state(defaultUnit(preset?.units ?? []));
   everyChannel = $state(false);
 
+  /** What runs, or will first. */
+  network: NetworkChoice | undefined = $state.raw(preset && { model: preset.name });
   backend: BackendChoice = $state('auto');
   info: SessionInfo | null = $state.raw(null);
   opening = $state(true);
@@ -105,7 +108,6 @@ export class Explorer {
   readonly cropPct: number = $derived(this.info?.cropPct ?? 1);
 
   #session: Session | null = null;
-  #network: NetworkChoice | undefined = preset && { model: preset.name };
   #previous: { photo: Photo | null; center: Point } | null = null;
   #opened = 0;
   readonly #undo = new Undo<Shown>();
@@ -173,7 +175,7 @@ export class Explorer {
 
   /** Opens the present network on `backend`; whatever runs keeps running until the new engine is ready. */
   async run(backend: BackendChoice): Promise<void> {
-    const network = this.#network;
+    const network = this.network;
     if (!network) {
       this.opening = false;
       this.error = t.errors.noModel;
@@ -191,7 +193,24 @@ export class Explorer {
   async show(network: NetworkChoice): Promise<boolean> {
     this.misfit = null;
     await this.#open(network, this.backend, (message) => (this.misfit = message));
-    return this.#network === network;
+    return this.network === network;
+  }
+
+  /** What a weights file tells; null where it cannot be read, or another is opened meanwhile. */
+  async inspect(file: Blob): Promise<Inspection | null> {
+    const turn = ++this.#opened;
+    this.misfit = null;
+    this.opening = true;
+    this.progress = { phase: 'weights', done: 0, total: 0 };
+    try {
+      const found = await sklens.inspect(file);
+      return turn === this.#opened ? found : null;
+    } catch (error) {
+      if (turn === this.#opened) this.misfit = messageOf(error);
+      return null;
+    } finally {
+      this.#settle(turn);
+    }
   }
 
   /** The figures of a described network. */
@@ -212,18 +231,21 @@ export class Explorer {
         },
       });
       if (turn !== this.#opened) return session.close();
-      if (network !== this.#network) this.#forget();
-      this.#network = network;
+      if (network !== this.network) this.#forget();
+      this.network = network;
       this.#adopt(session);
     } catch (error) {
       if (turn !== this.#opened) return;
       refused(messageOf(error));
     } finally {
-      if (turn === this.#opened) {
-        this.opening = false;
-        this.progress = null;
-      }
+      this.#settle(turn);
     }
+  }
+
+  #settle(turn: number): void {
+    if (turn !== this.#opened) return;
+    this.opening = false;
+    this.progress = null;
   }
 
   /** Numbers of one network mean nothing beside another's. */

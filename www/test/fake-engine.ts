@@ -3,13 +3,14 @@ import type { RunOptions } from '../api/override';
 import type { Progress, Result, SessionInfo } from '../api/types';
 import { models as presets } from './fake-models';
 
-class CodedError extends Error {
+export class CodedError extends Error {
   constructor(
     readonly code: string,
     message: string,
-    readonly unsupported = false,
+    readonly marks: { readers?: boolean } = {},
   ) {
     super(message);
+    Object.assign(this, marks);
   }
 }
 
@@ -65,13 +66,16 @@ export class Engine {
   static async open(
     model: string,
     weights: Blob,
+    index: string | undefined,
     backend: 'auto' | 'gpu' | 'cpu',
     onProgress: (progress: Progress) => void,
   ): Promise<Engine> {
     behaviour.opened.push(backend);
     if (behaviour.refuse.includes(backend)) throw new CodedError('device-lost', 'There is no GPU here.');
     onProgress({ phase: 'prepare', done: 1, total: 2 });
-    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', (await weights.text()) === 'random');
+    const text = await weights.text();
+    if (text.startsWith('foreign') && index === undefined) throw new CodedError('bad-weights', 'Only safetensors is read.', { readers: true });
+    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', text === 'random');
   }
 
   info(): SessionInfo {

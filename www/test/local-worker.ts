@@ -2,6 +2,7 @@ import { vi } from 'vitest';
 import { Host } from '../api/host';
 import type { Reply, Request } from '../api/protocol';
 import * as fake from './fake-engine';
+import * as readers from './fake-readers';
 
 /** A worker in this thread: the real host on the fake engine, messages cloned and delivered later. */
 export class LocalWorker {
@@ -11,7 +12,11 @@ export class LocalWorker {
   onerror: ((event: { message: string }) => void) | null = null;
   onmessageerror: (() => void) | null = null;
   terminated = false;
-  readonly #host = new Host(fake as never, () => Promise.reject(new Error('no pictures here')), (reply) => this.deliver(reply));
+  readonly #host = new Host(
+    fake as never,
+    { pictures: () => Promise.reject(new Error('no pictures here')), readers: async () => readers },
+    (reply) => this.deliver(reply),
+  );
 
   constructor() {
     LocalWorker.last = this;

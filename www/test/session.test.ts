@@ -38,6 +38,33 @@ describe('open', () => {
   });
 });
 
+describe('weights of unknown origin', () => {
+  test('are inspected in a worker of their own', async () => {
+    const found = await sklens.inspect(new Blob([`${model} sknet50`]));
+    expect(found).toMatchObject({ recognised: model, candidates: [model, 'sknet50'], mismatches: [] });
+    expect(LocalWorker.last.terminated).toBe(true);
+    expect(await codeOf(sklens.inspect(new Blob(['damaged'])))).toBe('bad-weights');
+    const asking = sklens.inspect(new Blob([model]));
+    LocalWorker.last.onerror?.({ message: '' });
+    expect(await codeOf(asking)).toBe('closed');
+  });
+
+  test('open as what they are recognised as', async () => {
+    const session = await sklens.open({ weights: new Blob([model]) });
+    expect(session.info.model).toBe(model);
+    expect(await codeOf(sklens.open({ weights: new Blob(['nothing known']) }))).toBe('bad-weights');
+    expect(await codeOf(sklens.open({}))).toBe('bad-option');
+    expect(await codeOf(sklens.open({ random: true }))).toBe('bad-option');
+  });
+
+  test('are read by the module of readers where the engine cannot', async () => {
+    const file = new Blob(['foreign sknet50']);
+    expect((await sklens.inspect(file)).recognised).toBe('sknet50');
+    const session = await sklens.open({ weights: file });
+    expect(session.info.model).toBe('sknet50');
+  });
+});
+
 test('models() is a copy', () => {
   const first = sklens.models();
   (first[0] as sklens.ModelInfo).name = 'changed';

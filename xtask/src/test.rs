@@ -78,7 +78,7 @@ fn clippy(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Re
                 .args(["--package=sklens", "--lib", "--test=browser", "--no-default-features"])
                 .args(["--", "--deny=warnings"]),
         )?;
-        for features in ["--features=pictures", "--features=bench"] {
+        for features in ["--features=pictures", "--features=readers", "--features=bench"] {
             process::run(
                 wasm::cargo(project, toolchain, "clippy")
                     .args(["--package=sklens", "--lib", "--no-default-features", features])
@@ -129,9 +129,11 @@ fn browser(project: &Project, toolchain: &WasmToolchain) -> Result<Outcome> {
 }
 
 /// Serves the built page and runs the npm script `e2e` with the page's address in `SKLENS_URL`, the command line tool
-/// to compare with in `SKLENS_CLI`, and the browser in `SKLENS_CHROMIUM`.
+/// to compare with in `SKLENS_CLI`, the folder of the authors' weights files in `SKLENS_WEIGHTS`, and the browser in
+/// `SKLENS_CHROMIUM`.
 fn end_to_end(project: &Project) -> Result<Outcome> {
     cargo(project, &["build", "--package=sklens", "--bin=sklens"])?;
+    cargo(project, &["test", "--package=sklens", "--test=weight_formats", "the_authors_files"])?;
     let (url, _threads) = serve::start(serve::bind(Some(0))?, &project.dist())?;
     page::script(
         project,
@@ -139,6 +141,7 @@ fn end_to_end(project: &Project) -> Result<Outcome> {
         &[
             ("SKLENS_URL", Path::new(&url)),
             ("SKLENS_CLI", &program(project, "debug", "sklens")),
+            ("SKLENS_WEIGHTS", &project.target().join("tmp")),
             ("SKLENS_CHROMIUM", &setup::chromium()?),
         ],
     )

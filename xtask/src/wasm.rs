@@ -1,4 +1,5 @@
-//! The WebAssembly modules in `pkg/`, with their bindings and types: the engine, and the decoders that it seldom needs.
+//! The WebAssembly modules in `pkg/`, with their bindings and types: the engine, and the decoders and readers that it seldom
+//! needs.
 
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
@@ -30,9 +31,10 @@ struct Module {
     first: bool,
 }
 
-const MODULES: [Module; 2] = [
+const MODULES: [Module; 3] = [
     Module { name: "engine", features: "", first: true },
     Module { name: "pictures", features: "pictures", first: false },
+    Module { name: "readers", features: "readers", first: false },
 ];
 
 const BENCH: Module = Module { name: "operator", features: "bench", first: false };

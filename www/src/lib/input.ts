@@ -1,11 +1,12 @@
 /** Pictures and weights from drops and pastes. */
 
 /** What a file dialog for weights offers. */
-export const weightsAccepted = '.safetensors';
+export const weightsAccepted = '.safetensors,.pth,.pt,.tar,.bin,.caffemodel';
+const endings = weightsAccepted.split(',');
 
 /** The first file that is named as weights are. */
 export function weightsIn(data: DataTransfer | null): File | undefined {
-  return [...(data?.files ?? [])].find(({ name }) => name.toLowerCase().endsWith(weightsAccepted));
+  return [...(data?.files ?? [])].find(({ name }) => endings.some((ending) => name.toLowerCase().endsWith(ending)));
 }
 
 /** The first file that may be a picture; files without a type are tried too, the decoders decide. */
