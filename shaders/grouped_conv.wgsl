@@ -52,9 +52,10 @@ fn origin(position: u32) -> vec2i {
 
 // First quad of a tap of x, or OUTSIDE.
 fn address(item: u32, origin: vec2i, tap: vec2u) -> u32 {
-  let spread = origin + vec2i(tap * DILATION);
-  let at = vec2u(spread) / SPREAD;
-  if (any(spread < vec2i(0)) || any(vec2u(spread) % SPREAD != vec2u(0u)) || at.x >= IN_WIDTH || at.y >= IN_HEIGHT) {
+  // A negative position wraps to one far outside.
+  let spread = vec2u(origin + vec2i(tap * DILATION));
+  let at = spread / SPREAD;
+  if (at.x >= IN_WIDTH || at.y >= IN_HEIGHT || any(at * SPREAD != spread)) {
     return OUTSIDE;
   }
   return item * X_ITEM + X_BASE + (at.y * IN_WIDTH + at.x) * X_STRIDE;
