@@ -57,6 +57,7 @@ export async function visit(site: Site, options: BrowserContextOptions = {}): Pr
     const { protocol, origin } = new URL(request.url());
     if (protocol.startsWith('http') && origin !== new URL(site.url).origin) problems.push(`request: ${request.url()}`);
   });
-  await page.goto(site.url);
+  // While a software adapter compiles shaders, a loaded machine may take long to answer.
+  await page.goto(site.url, { timeout: 120_000 });
   return { page, problems };
 }

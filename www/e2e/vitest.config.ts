@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     include: ['*.test.ts'],
     // Software rendering of WebGPU is slow, and two browsers at once would only slow each other down.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     fileParallelism: false,
     sequence: { concurrent: false },
   },
