@@ -277,6 +277,7 @@ impl Session {
         choice: BackendChoice,
         mut progress: impl FnMut(Progress),
     ) -> Result<Self> {
+        let network = Network { folded: checkpoint.is_folded(), ..network };
         let preprocessing = preprocessing_of(&network, &checkpoint)?;
         let classes = checkpoint.classes().unwrap_or(network.classes);
         let graph = network.graph(preprocessing.input_size, classes)?;

@@ -2,7 +2,7 @@
 
 use sklens::graph::{Graph, TensorId};
 use sklens::kernels::{Lowering, Operand};
-use sklens::network::presets;
+use sklens::network::{Network, presets};
 use sklens::plan::{LANES, Plan, PlanOptions, StorageId, lower_bound};
 use std::collections::BTreeSet;
 
@@ -137,4 +137,17 @@ fn unknown_tensors_and_empty_batches_are_refused() {
     let unknown = PlanOptions { retain: vec!["layer9".into()], ..PlanOptions::batch(1) };
     assert!(Plan::new(&graph, &unknown).unwrap_err().message.contains("layer9"));
     assert!(Plan::new(&graph, &PlanOptions::default()).is_err());
+}
+
+#[test]
+fn folded_batch_norms_cost_no_fusion() {
+    for network in presets() {
+        let steps = |folded| {
+            let graph = Network { folded, ..network.clone() }.graph([97, 128], 10).expect("graph");
+            assert_eq!(graph.parameters().iter().any(|p| p.name.ends_with("running_var")), !folded, "{}", network.name);
+            let plan = Plan::new(&graph, &PlanOptions::batch(1)).expect("plan");
+            plan.steps.iter().map(|step| step.family()).collect::<Vec<_>>()
+        };
+        assert_eq!(steps(true), steps(false), "{}", network.name);
+    }
 }

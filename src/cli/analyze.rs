@@ -79,9 +79,9 @@ impl Analyze {
             run.overrides.entry(unit.clone()).or_default().push(form.clone());
         }
         let view = View { scales: self.scales.clone(), center: self.center, size: self.size, run };
-        let network = self.model.network()?;
-        view.check(&network)?;
-        let mut session = self.model.open(network)?;
+        let chosen = self.model.choose()?;
+        view.check(&chosen.network)?;
+        let mut session = self.model.open(chosen)?;
         if let Some(path) = &self.tensor {
             let results = read_tensor(path)
                 .and_then(|(data, shape)| block_on(session.analyze_tensor_with(&data, shape, &view.run)));

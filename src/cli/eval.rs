@@ -94,9 +94,9 @@ impl Eval {
     /// If nothing can be measured: unknown model or class, unusable weights, options out of range.
     pub fn run(&self) -> Result<usize> {
         let view = View { scales: vec![self.scale], size: self.size, ..View::default() };
-        let network = self.model.network()?;
-        view.check(&network)?;
-        let mut session = self.model.open(network)?;
+        let chosen = self.model.choose()?;
+        view.check(&chosen.network)?;
+        let mut session = self.model.open(chosen)?;
         let info = session.info()?;
         let photos = spread(self.photos(&classes(&session, &info)?)?, self.limit.map(NonZeroUsize::get));
         let began = Instant::now();

@@ -1,11 +1,14 @@
 //! The command line: results on standard output, everything else on standard error.
 
 mod analyze;
+mod convert;
 mod eval;
+mod inspect;
 mod labels;
 mod model;
 mod models;
 mod network;
+mod weights;
 
 use crate::{Error, Result};
 use clap::{Parser, Subcommand};
@@ -35,6 +38,10 @@ enum Command {
     Eval(eval::Eval),
     /// The networks with parameters, multiply-adds and SK units.
     Models(models::Models),
+    /// What a weights file holds, and whose weights it is.
+    Inspect(inspect::Inspect),
+    /// Weights of any format as safetensors, with batch norms folded or not.
+    Convert(convert::Convert),
 }
 
 /// Runs the tool; the status is 0, 1 if some inputs failed, 2 if the call was wrong.
@@ -43,6 +50,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Analyze(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Models(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Convert(command) => command.run(),
     };
     match outcome {
         Ok(0) => ExitCode::SUCCESS,

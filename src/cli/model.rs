@@ -1,14 +1,14 @@
 //! Options that choose the network, its weights and where it runs.
 
 use super::network::network;
+use super::weights::{WeightsArgs, recognised};
 use crate::bundled;
 use crate::network::Network;
 use crate::session::{BackendChoice, Session};
-use crate::weights::Source;
+use crate::weights::{Checkpoint, Source};
 use crate::{Error, ErrorCode, Result};
 use clap::{Args, ValueEnum};
 use pollster::block_on;
-use std::path::PathBuf;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum BackendArg {
@@ -19,50 +19,62 @@ enum BackendArg {
 /// The network that a command runs.
 #[derive(Debug, Args)]
 pub(super) struct ModelArgs {
-    /// Preset name, see `sklens models`; or a network described in a .toml or .json file.
-    #[arg(long, default_value = bundled::DEFAULT_MODEL)]
-    model: String,
-    /// Weights: safetensors, PyTorch .pth or .pt, or .caffemodel; not needed for bundled models.
+    /// Preset name, see `sklens models`; or a network described in a .toml or .json file. Unless given, it is recognised
+    /// from the weights; without weights it is the bundled one.
     #[arg(long)]
-    weights: Option<PathBuf>,
+    model: Option<String>,
+    /// Weights: safetensors, PyTorch .pth or .pt, or .caffemodel; not needed for bundled models.
+    #[arg(long, value_name = "FILE")]
+    weights: Option<String>,
+    #[command(flatten)]
+    which: WeightsArgs,
     /// Where to run; a real GPU if there is one, else the CPU.
     #[arg(long)]
     backend: Option<BackendArg>,
 }
 
-impl ModelArgs {
-    /// The network, not yet opened.
-    pub fn network(&self) -> Result<Network> {
-        network(&self.model)
-    }
+/// A network and its weights, not yet brought to a backend.
+pub(super) struct Chosen {
+    pub network: Network,
+    checkpoint: Checkpoint,
+}
 
-    /// Opens `network` with the chosen weights and says on standard error what runs where.
+impl ModelArgs {
+    /// The network with its weights, as far as their names and shapes.
     ///
     /// # Errors
-    /// `no-weights` if none are given or bundled, and those of [`Session::open_network`].
-    pub fn open(&self, network: Network) -> Result<Session> {
+    /// `no-weights` if none are given or bundled; those of opening them; `bad-weights` if they are to tell the network and
+    /// fit none.
+    pub fn choose(&self) -> Result<Chosen> {
+        let given = self.model.as_deref().map(network).transpose()?;
+        let Some(file) = &self.weights else {
+            let network = given.map_or_else(|| network(bundled::DEFAULT_MODEL), Ok)?;
+            let Some(bytes) = bundled::weights(&network.name) else {
+                let message = format!("{} is not bundled; give its weights with --weights FILE", network.name);
+                return Err(Error::new(ErrorCode::NoWeights, message));
+            };
+            return Ok(Chosen { network, checkpoint: block_on(Checkpoint::open(Source::Static(bytes)))? });
+        };
+        let checkpoint = self.which.open(file)?.checkpoint;
+        let network = given.map_or_else(|| recognised(&checkpoint), Ok)?;
+        Ok(Chosen { network, checkpoint })
+    }
+
+    /// Opens what was chosen and says on standard error what runs where.
+    ///
+    /// # Errors
+    /// Those of [`Session::open_checkpoint`].
+    pub fn open(&self, chosen: Chosen) -> Result<Session> {
         let choice = match self.backend {
             None => BackendChoice::Auto,
             Some(BackendArg::Gpu) => BackendChoice::Gpu,
             Some(BackendArg::Cpu) => BackendChoice::Cpu,
         };
-        let source = self.source(&network)?;
-        let mut session = block_on(Session::open_network(network, source, choice, |_| ()))?;
+        let mut session = block_on(Session::open_checkpoint(chosen.network, chosen.checkpoint, choice, |_| ()))?;
         session.name_classes(bundled::imagenet_labels()?);
         let info = session.info()?;
         eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
         Ok(session)
-    }
-
-    fn source(&self, network: &Network) -> Result<Source> {
-        match (&self.weights, bundled::weights(&network.name)) {
-            (Some(path), _) => Ok(Source::File(path.clone())),
-            (None, Some(bytes)) => Ok(Source::Static(bytes)),
-            (None, None) => {
-                let message = format!("{} is not bundled; give its weights with --weights FILE", network.name);
-                Err(Error::new(ErrorCode::NoWeights, message))
-            }
-        }
     }
 }
 

@@ -10,12 +10,15 @@ pub struct GraphBuilder {
     nodes: Vec<Node>,
     units: Vec<SkUnit>,
     input: TensorId,
+    /// Whether a batch norm becomes the bias of the convolution or fully connected layer that it would read.
+    pub folds_norms: bool,
 }
 
 impl GraphBuilder {
     /// A graph that reads a picture `[channels, height, width]`, named `input`.
     pub fn new(shape: [usize; 3]) -> Self {
-        let mut builder = Self { tensors: Vec::new(), nodes: Vec::new(), units: Vec::new(), input: TensorId(0) };
+        let mut builder =
+            Self { tensors: Vec::new(), nodes: Vec::new(), units: Vec::new(), input: TensorId(0), folds_norms: false };
         builder.input = builder.input("input", shape);
         builder
     }
@@ -84,8 +87,18 @@ impl GraphBuilder {
         Ok(self.push(name, Op::Conv2d(conv), vec![x], shape))
     }
 
-    /// Batch norm with parameters `{name}.…`.
+    /// Batch norm with parameters `{name}.…`; where norms are folded, a bias of the layer that makes `x`, which then has
+    /// this name.
     pub fn batch_norm(&mut self, name: &str, x: TensorId) -> TensorId {
+        let layer = match &mut self.nodes[x.0].op {
+            Op::Conv2d(Conv2d { weight, bias, .. }) | Op::Linear(Linear { weight, bias, .. }) => Some((weight, bias)),
+            _ => None,
+        };
+        if let (true, Some((weight, bias))) = (self.folds_norms, layer) {
+            *bias = weight.strip_suffix("weight").map(|path| format!("{path}bias"));
+            self.tensors[x.0].name = name.to_string();
+            return x;
+        }
         let bn = BatchNorm { prefix: name.to_string(), epsilon: 1e-5 };
         self.push(name, Op::BatchNorm(bn), vec![x], self.shape(x))
     }

@@ -188,6 +188,7 @@ impl NetworkFile {
             classes,
             paper: None,
             accuracy: None,
+            folded: false,
         };
         network.graph(input_size, classes)?;
         Ok(network)

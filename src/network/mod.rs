@@ -14,7 +14,7 @@ pub use presets::{ablations, preset, presets};
 pub use published::{Accuracy, Paper};
 
 use crate::Result;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphBuilder};
 use crate::image::{MAX_SIDE, Preprocessing, check_size};
 use resnet::ResNet;
 use shufflenet::ShuffleNetV2;
@@ -46,6 +46,8 @@ pub struct Network {
     pub paper: Option<Paper>,
     /// How well published weights do.
     pub accuracy: Option<Accuracy>,
+    /// Whether the weights hold a bias per convolution in place of the batch norm behind it.
+    pub folded: bool,
 }
 
 impl Network {
@@ -64,9 +66,11 @@ impl Network {
     /// `bad-option` if a side is out of range, or with the layer at fault if the description is inconsistent.
     pub fn graph(&self, size: [usize; 2], classes: usize) -> Result<Graph> {
         check_size(size, self.sides())?;
+        let mut b = GraphBuilder::new([3, size[0], size[1]]);
+        b.folds_norms = self.folded;
         match &self.architecture {
-            Architecture::ResNet(net) => net.graph(size, classes),
-            Architecture::ShuffleNetV2(net) => net.graph(size, classes),
+            Architecture::ResNet(net) => net.graph(b, classes),
+            Architecture::ShuffleNetV2(net) => net.graph(b, classes),
         }
     }
 }

@@ -123,6 +123,7 @@ impl Network {
             classes: 1000,
             paper: None,
             accuracy: None,
+            folded: false,
         }
     }
     fn prepared(self, preprocessing: Preprocessing) -> Self {

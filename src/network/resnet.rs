@@ -85,9 +85,8 @@ impl ResNet {
         if self.stem == Stem::Conv3 { 32 } else { 64 }
     }
 
-    /// The graph for `[height, width]` pictures and `classes` logits.
-    pub fn graph(&self, size: [usize; 2], classes: usize) -> Result<Graph> {
-        let mut b = GraphBuilder::new([3, size[0], size[1]]);
+    /// The graph of `classes` logits for the picture of `b`.
+    pub fn graph(&self, mut b: GraphBuilder, classes: usize) -> Result<Graph> {
         let mut x = self.stem(&mut b)?;
         for (stage, &depth) in self.depths.iter().enumerate() {
             for i in 0..depth {

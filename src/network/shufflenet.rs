@@ -27,9 +27,8 @@ impl ShuffleNetV2 {
         64
     }
 
-    /// The graph for `[height, width]` pictures and `classes` logits.
-    pub fn graph(&self, size: [usize; 2], classes: usize) -> Result<Graph> {
-        let mut b = GraphBuilder::new([3, size[0], size[1]]);
+    /// The graph of `classes` logits for the picture of `b`.
+    pub fn graph(&self, mut b: GraphBuilder, classes: usize) -> Result<Graph> {
         let picture = b.picture();
         let x = conv_bn(&mut b, "conv1.0", "conv1.1", picture, 24, kernel(3), 2)?;
         let x = b.relu("conv1.2", x);

@@ -3,7 +3,7 @@
 mod backward;
 
 use super::PlanOptions;
-use crate::graph::{Conv2d, Graph, Node, Op, SkUnit, TensorId};
+use crate::graph::{BatchNorm, Conv2d, Graph, Node, Op, SkUnit, TensorId};
 use crate::kernels::{self, Activation, BranchSoftmax, ConvStep, Elementwise, Kernel, Select, SkAttention, SkBranches};
 use crate::weights::FoldedNorm;
 use std::collections::HashSet;
@@ -108,6 +108,19 @@ impl<'g> Fuser<'g> {
             tensor = *output;
         }
         self.claim_relu(tensor)
+    }
+
+    /// The layer in front of the ReLU that makes `tensor`, and the batch norm between them where there is one, with the
+    /// nodes of all; none if anything in between is asked for.
+    fn layer_of(&self, tensor: TensorId) -> Option<(Vec<usize>, &'g Op, Option<BatchNorm>)> {
+        let (relu_index, relu) = self.node_of(tensor)?;
+        let Op::Relu = relu.op else { return None };
+        self.sole_reader(relu.inputs[0])?;
+        let (index, node) = self.node_of(relu.inputs[0])?;
+        let Op::BatchNorm(norm) = &node.op else { return Some((vec![index, relu_index], &node.op, None)) };
+        self.sole_reader(node.inputs[0])?;
+        let (layer_index, layer) = self.node_of(node.inputs[0])?;
+        Some((vec![layer_index, index, relu_index], &layer.op, Some(norm.clone())))
     }
 
     fn claim_relu(&mut self, tensor: TensorId) -> (bool, TensorId) {
@@ -242,15 +255,10 @@ impl<'g> Fuser<'g> {
         let mut norms = Vec::new();
         let mut nodes = Vec::new();
         for &output in &unit.branch_outputs {
-            let (relu_index, relu) = self.node_of(output)?;
-            let (bn_index, bn) = self.node_of(relu.inputs[0])?;
-            let (conv_index, conv) = self.node_of(bn.inputs[0])?;
-            let (Op::Relu, Op::BatchNorm(norm), Op::Conv2d(conv)) = (&relu.op, &bn.op, &conv.op) else { return None };
-            self.sole_reader(relu.inputs[0])?;
-            self.sole_reader(bn.inputs[0])?;
-            norms.push(FoldedNorm { channels: conv.out_channels, bias: conv.bias.clone(), norm: Some(norm.clone()) });
+            let (indices, Op::Conv2d(conv), norm) = self.layer_of(output)? else { return None };
+            norms.push(FoldedNorm { channels: conv.out_channels, bias: conv.bias.clone(), norm });
             convs.push(conv.clone());
-            nodes.extend([relu_index, bn_index, conv_index]);
+            nodes.extend(indices);
         }
         let same_input = unit.branch_inputs.windows(2).all(|w| w[0] == w[1]);
         if !same_input || !SkBranches::supports(&convs) {
@@ -268,20 +276,14 @@ impl<'g> Fuser<'g> {
     /// Everything from the pooled vector to the attention in one step, if nothing but s, z, logits and softmax is asked
     /// for; with the Select behind it where that is not folded elsewhere.
     fn claim_attention(&mut self, unit: &SkUnit, partial_sums: Option<TensorId>, options: &PlanOptions) -> Option<()> {
-        let (relu_index, relu) = self.node_of(unit.reduced)?;
-        let (bn_index, bn) = self.node_of(relu.inputs[0])?;
-        let (reduce_index, reduce) = self.node_of(bn.inputs[0])?;
+        let (indices, Op::Linear(reduce), norm) = self.layer_of(unit.reduced)? else { return None };
         let (select_index, select) = self.node_of(unit.logits)?;
         let (softmax_index, _) = self.node_of(unit.softmax)?;
         let (override_index, _) = self.node_of(unit.attention)?;
-        let (Op::BatchNorm(norm), Op::Linear(reduce), Op::Linear(select)) = (&bn.op, &reduce.op, &select.op) else {
-            return None;
-        };
+        let Op::Linear(select) = &select.op else { return None };
         if !SkAttention::supports(unit.channels, reduce.out_features, unit.branches.len()) {
             return None;
         }
-        self.sole_reader(relu.inputs[0])?;
-        self.sole_reader(bn.inputs[0])?;
         let (pool_index, _) = self.node_of(unit.pooled)?;
         let (sum_index, _) = self.node_of(unit.sum)?;
         let [_, height, width] = self.shapes[unit.sum.0];
@@ -298,18 +300,14 @@ impl<'g> Fuser<'g> {
                 (mean, 1)
             }
         };
-        for index in [pool_index, reduce_index, bn_index, relu_index, select_index, softmax_index, override_index] {
+        for index in indices.into_iter().chain([pool_index, select_index, softmax_index, override_index]) {
             self.claimed[index] = true;
         }
         let output = if options.fold_select { None } else { self.claim_select(unit) };
         let tail = output.as_ref().map_or(unit.attention, |select| select.output);
         let step = SkAttention {
             reduce: reduce.clone(),
-            reduce_norm: FoldedNorm {
-                channels: reduce.out_features,
-                bias: reduce.bias.clone(),
-                norm: Some(norm.clone()),
-            },
+            reduce_norm: FoldedNorm { channels: reduce.out_features, bias: reduce.bias.clone(), norm },
             select: select.clone(),
             branches: unit.branches.len(),
             partial_sums: source,

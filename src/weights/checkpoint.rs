@@ -1,12 +1,16 @@
 //! A weights file with its index: checks, and reading tensor by tensor.
 
-use super::{Entry, Format, Index, Parameters, Source, names, safetensors};
+use super::{Entry, Format, Index, Parameters, Source, names};
 use crate::graph::Parameter;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Files up to this size are read in one go while loading; it saves hundreds of small reads.
 const SMALL_FILE: u64 = 16 << 20;
+
+/// Key of the metadata that says [`FOLDED`] where the file has biases in place of batch norms.
+pub(super) const BATCH_NORM: &str = "batch_norm";
+pub(super) const FOLDED: &str = "folded";
 
 /// A weights file: one set of its tensors by name, and its metadata.
 #[derive(Clone, Debug)]
@@ -27,7 +31,7 @@ impl Checkpoint {
     /// # Errors
     /// `bad-weights` if it is not a whole, consistent file of a format that this build reads.
     pub async fn open(source: Source) -> Result<Self> {
-        let index = index(&source).await?;
+        let index = Index::of(&source).await?;
         Self::from_index(source, index)
     }
 
@@ -56,6 +60,11 @@ impl Checkpoint {
     /// The shape of a tensor.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.entries.get(name).map(|e| e.shape.as_slice())
+    }
+
+    /// Whether batch norms are folded into the layers before them.
+    pub fn is_folded(&self) -> bool {
+        self.metadata.get(BATCH_NORM).is_some_and(|value| value == FOLDED)
     }
 
     /// The classifier's number of classes.
@@ -111,24 +120,6 @@ impl Checkpoint {
         let whole = if length <= SMALL_FILE { Some(self.source.read(0..length).await?) } else { None };
         Ok(Reader { checkpoint: self, whole })
     }
-}
-
-async fn index(source: &Source) -> Result<Index> {
-    match Format::of(source).await? {
-        Format::Safetensors => safetensors::index(source).await,
-        other => foreign_index(source, other),
-    }
-}
-
-#[cfg(feature = "readers")]
-fn foreign_index(source: &Source, _format: Format) -> Result<Index> {
-    crate::readers::index(source)
-}
-
-#[cfg(not(feature = "readers"))]
-fn foreign_index(source: &Source, format: Format) -> Result<Index> {
-    let name = source.name();
-    Err(Error::bad_weights(format!("{name} looks like a {format:?} file; without its reader only safetensors is read")))
 }
 
 /// Reads tensors; see [`Checkpoint::reader`].

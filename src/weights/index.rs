@@ -1,7 +1,7 @@
 //! Where the tensors of a file are: what a reader of any format finds, and all that loading needs beside the file.
 
-use super::Source;
-use crate::Result;
+use super::{Source, safetensors};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -37,6 +37,16 @@ impl Format {
             first if first.starts_with(ZIP) || first.starts_with(PICKLE) => Self::PyTorch,
             first if NET_PARAMETER.iter().any(|tag| first.starts_with(tag)) => Self::Caffe,
             _ => Self::Safetensors,
+        })
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Safetensors => "safetensors",
+            Self::PyTorch => "PyTorch",
+            Self::Caffe => "Caffe",
         })
     }
 }
@@ -171,6 +181,48 @@ pub struct Index {
     pub sets: Vec<TensorSet>,
     /// What the file says of itself.
     pub metadata: HashMap<String, String>,
+}
+
+impl Index {
+    /// Finds the tensors of `source`.
+    ///
+    /// # Errors
+    /// `bad-weights` if it is not a whole, consistent file of a format that this build reads.
+    pub async fn of(source: &Source) -> Result<Self> {
+        match Format::of(source).await? {
+            Format::Safetensors => safetensors::index(source).await,
+            other => foreign(source, other),
+        }
+    }
+
+    /// Only the set called `name`.
+    ///
+    /// # Errors
+    /// `bad-option` with the names of all sets if there is none of that name.
+    pub fn only(mut self, name: &str) -> Result<Self> {
+        let names: Vec<String> = self.sets.iter().map(|set| set.name.clone()).collect();
+        self.sets.retain(|set| set.name == name);
+        match (self.sets.is_empty(), names.as_slice()) {
+            (false, _) => Ok(self),
+            (true, [only]) if only.is_empty() => {
+                Err(Error::bad_option(format!("there is no set {name:?}: the file holds one set, without a name")))
+            }
+            (true, names) => {
+                Err(Error::bad_option(format!("there is no set {name:?}; there are {}", names.join(", "))))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "readers")]
+fn foreign(source: &Source, _format: Format) -> Result<Index> {
+    crate::readers::index(source)
+}
+
+#[cfg(not(feature = "readers"))]
+fn foreign(source: &Source, format: Format) -> Result<Index> {
+    let name = source.name();
+    Err(Error::bad_weights(format!("{name} looks like a {format:?} file; without its reader only safetensors is read")))
 }
 
 #[cfg(test)]

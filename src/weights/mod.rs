@@ -1,6 +1,7 @@
 //! Where the tensors of a network come from: checkpoints, their checks, and what is folded before packing.
 
 mod checkpoint;
+mod convert;
 mod fold;
 pub mod generated;
 pub(crate) mod index;
@@ -12,6 +13,7 @@ mod safetensors;
 mod source;
 
 pub use checkpoint::{Checkpoint, Reader};
+pub use convert::Conversion;
 pub use fold::FoldedNorm;
 pub use index::{Dtype, Entry, Format, Index, TensorSet};
 pub use inspection::{Inspection, TensorInfo};

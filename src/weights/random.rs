@@ -1,9 +1,10 @@
 //! Files of random weights, for networks of which nobody trained any.
 
 use super::generated::fill;
+use super::safetensors::header;
+use crate::Result;
 use crate::graph::Graph;
-use crate::{Error, Result};
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::Dtype;
 use std::collections::HashMap;
 
 /// What the metadata `weights` of such a file says.
@@ -16,21 +17,8 @@ pub const RANDOM: &str = "random";
 /// `bad-weights` if the header cannot be written.
 pub fn random_file(graph: &Graph) -> Result<impl Iterator<Item = Vec<u8>>> {
     let parameters = graph.parameters();
-    let mut end = 0;
-    let infos = parameters
-        .iter()
-        .map(|p| {
-            let start = end;
-            end += 4 * p.shape.iter().product::<usize>();
-            (p.name.clone(), TensorInfo { dtype: Dtype::F32, shape: p.shape.clone(), data_offsets: (start, end) })
-        })
-        .collect();
-    let failed = |e: &dyn std::fmt::Display| Error::bad_weights(format!("random weights cannot be written: {e}"));
     let metadata = HashMap::from([("weights".to_owned(), RANDOM.to_owned())]);
-    let metadata = Metadata::new(Some(metadata), infos).map_err(|e| failed(&e))?;
-    let mut header = serde_json::to_vec(&metadata).map_err(|e| failed(&e))?;
-    header.resize(header.len().next_multiple_of(8), b' ');
-    let first = [(header.len() as u64).to_le_bytes().to_vec(), header].concat();
+    let first = header(Dtype::F32, parameters.iter().map(|p| (p.name.clone(), p.shape.clone())), metadata)?;
     let tensors =
         parameters.into_iter().map(|p| fill(&p.name, &p.shape).into_iter().flat_map(f32::to_le_bytes).collect());
     Ok(std::iter::once(first).chain(tensors))

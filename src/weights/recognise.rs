@@ -20,6 +20,24 @@ pub struct Recognition {
     pub mismatches: Vec<String>,
 }
 
+impl Recognition {
+    /// The network to take.
+    ///
+    /// # Errors
+    /// `bad-weights` if none fits, with every difference from the closest.
+    pub fn chosen(&self) -> Result<Network> {
+        let Self { network, closest, mismatches, .. } = self;
+        let Some(name) = network else {
+            return Err(Error::bad_weights(format!(
+                "the weights fit no network known here; {closest} is the closest, {} tensors differ:\n{}",
+                mismatches.len(),
+                mismatches.join("\n")
+            )));
+        };
+        preset(name)
+    }
+}
+
 /// Compares `checkpoint` with every network, at its own number of classes.
 ///
 /// # Errors
@@ -46,15 +64,7 @@ pub fn recognise(checkpoint: &Checkpoint) -> Result<Recognition> {
 /// # Errors
 /// `bad-weights` if none fits, with every difference from the closest.
 pub fn recognised(checkpoint: &Checkpoint) -> Result<Network> {
-    let Recognition { network, closest, mismatches, .. } = recognise(checkpoint)?;
-    let Some(name) = network else {
-        return Err(Error::bad_weights(format!(
-            "the weights fit no network known here; {closest} is the closest, {} tensors differ:\n{}",
-            mismatches.len(),
-            mismatches.join("\n")
-        )));
-    };
-    preset(&name)
+    recognise(checkpoint)?.chosen()
 }
 
 /// How `checkpoint` differs from what `network` reads, a line per tensor.
@@ -62,6 +72,7 @@ pub fn recognised(checkpoint: &Checkpoint) -> Result<Network> {
 /// # Errors
 /// If the description does not build.
 pub fn compare(checkpoint: &Checkpoint, network: &Network) -> Result<Vec<String>> {
+    let network = Network { folded: checkpoint.is_folded(), ..network.clone() };
     let graph = network.graph(network.preprocessing.input_size, checkpoint.classes().unwrap_or(network.classes))?;
     Ok(checkpoint.mismatches(&graph.parameters()))
 }

@@ -1,8 +1,9 @@
-//! Reading the header of safetensors.
+//! The header of safetensors, read and written.
 
 use super::{Dtype, Entry, Format, Index, Source, TensorSet};
 use crate::{Error, Result};
-use safetensors::tensor::Metadata;
+use safetensors::tensor::{Metadata, TensorInfo};
+use std::collections::HashMap;
 
 /// Longest header that is read.
 const MAX_HEADER: u64 = 16 << 20;
@@ -45,6 +46,28 @@ pub(super) async fn index(source: &Source) -> Result<Index> {
     }
     let metadata = parsed.metadata().clone().unwrap_or_default();
     Ok(Index { format: Format::Safetensors, sets: vec![set], metadata })
+}
+
+/// The first bytes of a file with `tensors`, names and shapes, of one type, whose values follow in this order.
+///
+/// # Errors
+/// `bad-weights` if they cannot be written.
+pub(super) fn header(
+    dtype: safetensors::Dtype,
+    tensors: impl Iterator<Item = (String, Vec<usize>)>,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>> {
+    let mut end = 0;
+    let info = |(name, shape): (String, Vec<usize>)| {
+        let start = end;
+        end += dtype.bitsize() / 8 * shape.iter().product::<usize>();
+        (name, TensorInfo { dtype, shape, data_offsets: (start, end) })
+    };
+    let failed = |e: &dyn std::fmt::Display| Error::bad_weights(format!("the weights cannot be written: {e}"));
+    let metadata = Metadata::new(Some(metadata), tensors.map(info).collect()).map_err(|e| failed(&e))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|e| failed(&e))?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    Ok([(header.len() as u64).to_le_bytes().to_vec(), header].concat())
 }
 
 fn dtype(dtype: safetensors::Dtype) -> Dtype {
