@@ -8,9 +8,9 @@ use crate::weights::{Dtype, Entry, Format, Index, TensorSet};
 use prost::encoding::{WireType, decode_key, decode_varint};
 use std::collections::HashMap;
 
-const MAX_LAYERS: usize = 10_000;
-const MAX_BLOBS: usize = 16;
-const MAX_NAME: u64 = 1024;
+const MAX_LAYERS: usize = 5_000;
+const MAX_BLOBS: usize = 8;
+const MAX_NAME: u64 = 256;
 /// Bytes of the longest key and length of a field.
 const MAX_KEY: u64 = 20;
 
@@ -103,7 +103,7 @@ fn blob(bytes: &Bytes, field: &Field) -> Result<Entry, Fault> {
 
 /// `BlobShape`: its dimensions, packed or one by one.
 fn dimensions(bytes: &Bytes, field: &Field) -> Result<Vec<u64>, Fault> {
-    const MAX_DIMENSIONS: usize = 32;
+    const MAX_DIMENSIONS: usize = 8;
     let mut shape = Vec::new();
     let mut fields = field.fields(bytes)?;
     while let Some(field) = fields.next()? {

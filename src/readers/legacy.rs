@@ -32,11 +32,9 @@ pub(super) fn index(bytes: &Bytes) -> Result<Index, Fault> {
 
 /// Behind the pickles, each storage that `keys` lists: its number of values in 8 bytes, and the values.
 fn storages(bytes: &Bytes, start: u64, content: &Pickle, keys: &Pickle) -> Result<Storages, Fault> {
-    let declared = content.objects.iter().filter_map(|object| match object {
-        Object::Storage(kind, key, count) => Some((key.as_str(), (STORAGES[*kind].2, *count))),
-        _ => None,
-    });
-    let declared: HashMap<&str, (u64, u64)> = declared.collect();
+    let storages = (0..content.objects.len()).filter_map(|at| content.storage(at));
+    let declared: HashMap<&str, (u64, u64)> =
+        storages.map(|(storage, key)| (key, (STORAGES[storage.kind].2, storage.count))).collect();
     let Some(Object::List(order)) = keys.object(keys.root) else {
         return refuse("its list of storages is damaged");
     };

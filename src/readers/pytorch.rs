@@ -9,7 +9,9 @@ use std::collections::HashMap;
 
 /// Longest pickle that is read.
 const MAX_PICKLE: u64 = 8 << 20;
-const MAX_FILES: usize = 100_000;
+const MAX_FILES: usize = 16_384;
+/// Longest path in an archive.
+const MAX_PATH: usize = 512;
 
 /// What `bytes` holds.
 pub(super) fn index(bytes: &Bytes) -> Result<Index, Fault> {
@@ -43,6 +45,9 @@ fn directory(bytes: &Bytes) -> Result<HashMap<String, (u64, u64)>, Fault> {
         let path = String::from_utf8_lossy(entry.file_path().as_ref()).into_owned();
         if entry.is_dir() {
             continue;
+        }
+        if path.len() > MAX_PATH {
+            return refuse(format!("a path in it has {} bytes, more than {MAX_PATH}", path.len()));
         }
         let folderless = path.split_once('/').map_or(path.as_str(), |(_, rest)| rest).to_string();
         if folderless.starts_with("code/") || folderless == "constants.pkl" {

@@ -5,8 +5,8 @@ use crate::{Error, Result};
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
 
-/// Longest header that is read.
-const MAX_HEADER: u64 = 16 << 20;
+/// Longest header that is read; a thousand tensors take a tenth of a megabyte.
+const MAX_HEADER: u64 = 4 << 20;
 
 /// What `source` holds.
 ///

@@ -56,6 +56,12 @@ enum Task {
         #[arg(long, default_value_t = 4)]
         minutes: u64,
     },
+    /// Mutate weights files for some minutes and read them, then print how many
+    Fuzz {
+        /// How long
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+    },
     /// Serve dist/ as it is until stopped
     Serve {
         /// Port to serve on; 0 takes any free one [default: 8080, or the next free one]
@@ -105,7 +111,8 @@ fn run(task: Task, steps: &mut Steps) -> Result<()> {
             steps.run("site", || page::publish(&project, &mirror))?;
             steps.run("hash of pkg/", || release::record_hash(&project))
         }
-        Task::Soak { minutes } => steps.run("soak", || test::soak(&project, minutes)),
+        Task::Soak { minutes } => steps.run("soak", || test::for_minutes(&project, "soak", minutes)),
+        Task::Fuzz { minutes } => steps.run("fuzz", || test::for_minutes(&project, "fuzz", minutes)),
         Task::Serve { port } => serve::run(serve::bind(port)?, &project.dist()),
         Task::Reference => reference::run(&project, steps),
         Task::Bench(options) => bench::run(&project, steps, &options),

@@ -94,13 +94,13 @@ fn native(project: &Project, steps: &mut Steps) -> Result<()> {
     steps.run("tests of build tools", || cargo(project, &[&["test"], &BUILD_TOOLS[..]].concat()))
 }
 
-/// Runs `tests/soak.rs` with optimisation for `minutes`.
-pub fn soak(project: &Project, minutes: u64) -> Result<Outcome> {
+/// Runs a test that goes on for as long as it is told, with optimisation, for `minutes`.
+pub fn for_minutes(project: &Project, test: &str, minutes: u64) -> Result<Outcome> {
     process::run(
         Command::new("cargo")
             .current_dir(project.root())
-            .args(["test", "--release", "--package=sklens", "--test=soak", "--", "--nocapture"])
-            .env("SKLENS_SOAK_SECONDS", (minutes * 60).to_string()),
+            .args(["test", "--release", "--package=sklens", "--test", test, "--", "--nocapture"])
+            .env(format!("SKLENS_{}_SECONDS", test.to_uppercase()), (minutes * 60).to_string()),
     )?;
     Ok(Outcome::Done)
 }
