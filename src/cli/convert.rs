@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 /// Writes weights of any format as safetensors. The file appears only once it is complete.
 #[derive(Debug, Args)]
 pub struct Convert {
-    /// safetensors, PyTorch .pth or .pt, or .caffemodel.
+    /// safetensors, PyTorch .pth or .pt, or .caffemodel; or an address, fetched once into the user's cache folder.
     #[arg(value_name = "IN")]
     weights: String,
     /// The file to write, replaced if it is there.

@@ -13,8 +13,8 @@ const SHOWN: usize = 120;
 /// Tells what a weights file holds and which networks it fits. Nothing in the file runs, and no values are read.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// safetensors, PyTorch .pth or .pt, or .caffemodel.
-    #[arg(value_name = "FILE")]
+    /// safetensors, PyTorch .pth or .pt, or .caffemodel; or an address, fetched once into the user's cache folder.
+    #[arg(value_name = "FILE|URL")]
     weights: String,
     #[command(flatten)]
     which: WeightsArgs,

@@ -2,12 +2,14 @@
 
 mod analyze;
 mod convert;
+mod download;
 mod eval;
 mod inspect;
 mod labels;
 mod model;
 mod models;
 mod network;
+mod progress;
 mod weights;
 
 use crate::{Error, Result};

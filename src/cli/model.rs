@@ -23,8 +23,9 @@ pub(super) struct ModelArgs {
     /// from the weights; without weights it is the bundled one.
     #[arg(long)]
     model: Option<String>,
-    /// Weights: safetensors, PyTorch .pth or .pt, or .caffemodel; not needed for bundled models.
-    #[arg(long, value_name = "FILE")]
+    /// Weights: safetensors, PyTorch .pth or .pt, or .caffemodel; an address is fetched once, into the user's cache
+    /// folder. Not needed for bundled models.
+    #[arg(long, value_name = "FILE|URL")]
     weights: Option<String>,
     #[command(flatten)]
     which: WeightsArgs,
@@ -50,7 +51,7 @@ impl ModelArgs {
         let Some(file) = &self.weights else {
             let network = given.map_or_else(|| network(bundled::DEFAULT_MODEL), Ok)?;
             let Some(bytes) = bundled::weights(&network.name) else {
-                let message = format!("{} is not bundled; give its weights with --weights FILE", network.name);
+                let message = format!("{} is not bundled; give its weights with --weights FILE|URL", network.name);
                 return Err(Error::new(ErrorCode::NoWeights, message));
             };
             return Ok(Chosen { network, checkpoint: block_on(Checkpoint::open(Source::Static(bytes)))? });
