@@ -11,13 +11,10 @@ import argparse
 import hashlib
 import json
 import math
-import os
 import signal
-import subprocess
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Callable
 
 import torch
 from safetensors import safe_open
@@ -29,49 +26,14 @@ import augment
 import data
 import evaluate
 import model as models
+from parallel import Workers, launch
+from recipe import Recipe
+from record import Log, commit, replace
 
 MOMENTUM = 0.9
 CALIBRATION_BATCHES = 50
 STEPS_PER_LOG = 200
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides the result, apart from the arithmetic of the machine."""
-
-    width: float = 1.0
-    unit: str = "sk"
-    kernels: tuple[int, ...] = (3, 5)
-    reduction: int = 16
-    seed: int = 0
-    epochs: float = 75
-    batch: int = 64
-    rate: float = 0.1
-    """Peak learning rate."""
-    attention_rate: float = 1.0
-    """Factor on the learning rate of the attention's two fully connected layers."""
-    warmup: float = 0.02
-    """Share of the run in which the learning rate rises; then it falls as a cosine."""
-    decay: float = 2e-4
-    """Weight decay of all weights but depthwise ones, biases and batch norm's."""
-    smoothing: float = 0.1
-    averaging: float = 0.9995
-    """Decay of the exponential average of the weights."""
-    sizes: tuple[int, ...] = (80, 96, 112)
-    """Image sizes, each for an equal share of the run."""
-    held_out: int = 25
-    """Training images of each class that are kept for choices."""
-    start: str = ""
-    """SHA-256 of the weights file that the run starts from; empty for random weights."""
-    augmentation: augment.Augmentation = field(default_factory=augment.Augmentation)
-
-    def size(self, progress: float) -> int:
-        return self.sizes[min(int(progress * len(self.sizes)), len(self.sizes) - 1)]
-
-    def rate_at(self, progress: float) -> float:
-        if progress < self.warmup:
-            return self.rate * (progress + 1e-4) / self.warmup
-        return self.rate * 0.5 * (1 + math.cos(math.pi * (progress - self.warmup) / (1 - self.warmup)))
+CHECKPOINT = "checkpoint.pt"
 
 
 def generator(seed: int, purpose: int, number: int) -> torch.Generator:
@@ -121,9 +83,16 @@ class Trainer:
     """A run's state: the model, its optimiser, the averaged weights and the number of steps done."""
 
     def __init__(
-        self, recipe: Recipe, train: data.Split, classes: int, device: str, fast: bool, start: Start | None = None
+        self,
+        recipe: Recipe,
+        train: data.Split,
+        classes: int,
+        device: str,
+        fast: bool,
+        start: Start | None = None,
+        workers: Workers = Workers(),
     ):
-        self.recipe, self.train, self.device = recipe, train, device
+        self.recipe, self.train, self.device, self.workers = recipe, train, device, workers
         self.model = models.build(recipe.width, classes, recipe.unit, recipe.kernels, recipe.reduction)
         models.initialise(self.model, generator(recipe.seed, WEIGHTS, 0))
         if start:
@@ -168,17 +137,17 @@ class Trainer:
             return model(images).float()
 
     def batch(self) -> tuple[Tensor, Tensor]:
-        """The next images and labels."""
+        """This process's part of the next images and labels."""
         epoch, index = divmod(self.step, self.steps_per_epoch)
         if self.order is None or index == 0:
             self.order = torch.randperm(len(self.train), generator=generator(self.recipe.seed, ORDER, epoch))
-        chosen = self.order[index * self.recipe.batch : (index + 1) * self.recipe.batch]
+        chosen = self.workers.share(self.order[index * self.recipe.batch : (index + 1) * self.recipe.batch])
         return self.train.images[chosen].to(self.device), self.train.labels[chosen].to(self.device)
 
-    def advance(self) -> tuple[float, float]:
-        """One step of training; its loss and the share of its images that were recognised."""
+    def advance(self, stop: bool = False) -> tuple[float, float, bool]:
+        """One step of training: its loss, the share of its images that were recognised, whether any process is to stop."""
         recipe, progress = self.recipe, self.step / self.total
-        random = generator(recipe.seed, VIEWS, self.step)
+        random = generator(recipe.seed, VIEWS, self.step * self.workers.count + self.workers.rank)
         images, labels = self.batch()
         images = augment.augmented(images, recipe.size(progress), recipe.augmentation, random)
         other, share = None, 1.0
@@ -190,6 +159,7 @@ class Trainer:
             loss = loss + (1 - share) * F.cross_entropy(logits, labels[other], label_smoothing=recipe.smoothing)
         self.optimiser.zero_grad()
         loss.backward()
+        stop = self.workers.agree(list(self.model.parameters()), stop)
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.rate_at(progress) * group["factor"]
         self.optimiser.step()
@@ -198,7 +168,7 @@ class Trainer:
             decay = min(recipe.averaging, self.step / (self.step + 10))
             for average, parameter in zip(self.averaged.parameters(), self.model.parameters()):
                 average.lerp_(parameter, 1 - decay)
-        return loss.item(), (logits.argmax(1) == labels).float().mean().item()
+        return loss.item(), (logits.argmax(1) == labels).float().mean().item(), stop
 
     def calibrate(self) -> None:
         """Gives the averaged weights their own batch norm statistics, over augmented images at the final size."""
@@ -239,97 +209,77 @@ class Trainer:
         self.order = None
 
 
-def replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Writes a file beside `path` and then puts it in its place, so that `path` is always whole."""
-    unfinished = path.with_name(path.name + ".part")
-    write(unfinished)
-    with open(unfinished, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+class Record:
+    """The files of a run's folder."""
 
+    def __init__(self, trainer: Trainer, held: data.Split, dataset: data.Dataset, folder: Path):
+        self.trainer, self.held, self.dataset, self.folder = trainer, held, dataset, folder
+        self.revision = commit()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "recipe.json").write_text(json.dumps(asdict(trainer.recipe), indent=2) + "\n")
+        self.log = Log(folder / "log.jsonl", trainer.step)
+        if trainer.step == 0 and (trainer.history or trainer.workers.count > 1):
+            self.log.write(step=0, history=trainer.history, processes=trainer.workers.count)
 
-def commit() -> str:
-    """The revision of the code that trains, marked if it was changed since; empty outside a repository."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    described = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
-    return described.stdout.strip()
+    def checkpoint(self) -> None:
+        replace(self.folder / CHECKPOINT, lambda to: torch.save(self.trainer.state(), to))
 
+    def progress(self, losses: list[float], hits: list[float], seconds: float) -> None:
+        """Logs the mean of the last steps."""
+        trainer, recipe = self.trainer, self.trainer.recipe
+        progress = (trainer.step - 1) / trainer.total
+        self.log.write(
+            step=trainer.step, epoch=trainer.step / trainer.steps_per_epoch, size=recipe.size(progress),
+            rate=recipe.rate_at(progress), loss=sum(losses) / len(losses), top1=100 * sum(hits) / len(hits),
+            images_per_second=len(losses) * recipe.batch / seconds,
+        )  # fmt: skip
 
-class Log:
-    """One JSON object a line, printed too. Opening it drops what a stopped run did after its last checkpoint."""
-
-    def __init__(self, path: Path, step: int):
-        lines = path.read_text().splitlines() if path.exists() else []
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-        replace(path, lambda to: to.write_text("".join(line + "\n" for line in kept)))
-        self.file = open(path, "a", buffering=1)
-
-    def write(self, **entry: object) -> None:
-        line = json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in entry.items()})
-        print(line, flush=True)
-        self.file.write(line + "\n")
-
-
-def run(trainer: Trainer, held: data.Split, dataset: data.Dataset, folder: Path, options: argparse.Namespace) -> None:
-    """Trains to the end, or until SIGTERM or SIGINT, which leave a checkpoint."""
-    recipe, checkpoint = trainer.recipe, folder / "checkpoint.pt"
-    if checkpoint.exists():
-        trainer.restore(torch.load(checkpoint, map_location=trainer.device, weights_only=True))
-    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2) + "\n")
-    log = Log(folder / "log.jsonl", trainer.step)
-    if trainer.step == 0 and trainer.history:
-        log.write(step=0, history=trainer.history)
-    revision, stopping = commit(), []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.append(True))
-
-    def save() -> None:
-        replace(checkpoint, lambda to: torch.save(trainer.state(), to))
-
-    def examine() -> None:
+    def weights(self) -> None:
+        """Writes the averaged weights and logs their accuracy on the images held out."""
+        trainer, recipe = self.trainer, self.trainer.recipe
         trainer.calibrate()
         entry: dict[str, object] = {"step": trainer.step, "epoch": trainer.step / trainer.steps_per_epoch}
-        if len(held):
-            found = evaluate.accuracy(trainer.averaged, held, recipe.sizes[-1])
+        if len(self.held):
+            found = evaluate.accuracy(trainer.averaged, self.held, recipe.sizes[-1])
             entry |= {"held_out_top1": found.top1, "held_out_top5": found.top5, "held_out_loss": found.loss}
-        log.write(**entry)
+        self.log.write(**entry)
         metadata = {
             "recipe": json.dumps(asdict(recipe)),
             "epochs": f"{entry['epoch']:.2f}",
-            "classes": json.dumps(dataset.classes),
-            "labels": json.dumps(dataset.labels),
-            "commit": revision,
+            "classes": json.dumps(self.dataset.classes),
+            "labels": json.dumps(self.dataset.labels),
+            "commit": self.revision,
             "history": json.dumps(trainer.history),
         }
         tensors = {name: value.cpu().contiguous() for name, value in trainer.averaged.state_dict().items()}
-        replace(folder / "averaged.safetensors", lambda to: save_file(tensors, to, metadata))
+        replace(self.folder / "averaged.safetensors", lambda to: save_file(tensors, to, metadata))
 
+
+def run(trainer: Trainer, record: Record | None, options: argparse.Namespace) -> None:
+    """Trains to the end, or until SIGTERM or SIGINT, which leave a checkpoint."""
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: asked.append(number))
     saved = began = time.monotonic()
-    losses, hits, first = [], [], trainer.step
-    while trainer.step < trainer.total and not stopping:
-        loss, hit = trainer.advance()
+    losses, hits, stop = [], [], False
+    while trainer.step < trainer.total and not stop:
+        loss, hit, stop = trainer.advance(bool(asked))
+        if not math.isfinite(loss):
+            raise SystemExit("the loss is no longer finite; the last checkpoint is from before that")
+        if record is None:
+            continue
         losses.append(loss)
         hits.append(hit)
-        if trainer.step % options.log_every == 0 or trainer.step == trainer.total:
-            speed = (trainer.step - first) * recipe.batch / (time.monotonic() - began)
-            progress = (trainer.step - 1) / trainer.total
-            log.write(
-                step=trainer.step, epoch=trainer.step / trainer.steps_per_epoch, size=recipe.size(progress),
-                rate=recipe.rate_at(progress), loss=sum(losses) / len(losses), top1=100 * sum(hits) / len(hits),
-                images_per_second=speed,
-            )  # fmt: skip
-            losses, hits, first, began = [], [], trainer.step, time.monotonic()
-            if not math.isfinite(loss):
-                raise SystemExit("the loss is no longer finite; the last checkpoint is from before that")
-        if trainer.step % (options.evaluate_every * trainer.steps_per_epoch) == 0 or trainer.step == trainer.total:
-            examine()
-            began = time.monotonic()
-            first = trainer.step
-        if time.monotonic() - saved > 60 * options.checkpoint_minutes or trainer.step == trainer.total:
-            save()
+        last = trainer.step == trainer.total
+        if trainer.step % options.log_every == 0 or last:
+            record.progress(losses, hits, time.monotonic() - began)
+            losses, hits, began = [], [], time.monotonic()
+        if trainer.step % (options.evaluate_every * trainer.steps_per_epoch) == 0 or last:
+            record.weights()
+            losses, hits, began = [], [], time.monotonic()
+        if time.monotonic() - saved > 60 * options.checkpoint_minutes or last or stop:
+            record.checkpoint()
             saved = time.monotonic()
-    if stopping:
-        save()
 
 
 def parse() -> tuple[argparse.Namespace, Recipe, Start | None]:
@@ -340,6 +290,7 @@ def parse() -> tuple[argparse.Namespace, Recipe, Start | None]:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--fast", action="store_true", help="the fused CPU kernels of fast/")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves PyTorch's choice")
+    parser.add_argument("--processes", type=int, default=1, help="that share every batch, one per core")
     parser.add_argument("--checkpoint-minutes", type=float, default=5)
     parser.add_argument("--evaluate-every", type=int, default=5, help="epochs")
     parser.add_argument("--log-every", type=int, default=STEPS_PER_LOG, help="steps")
@@ -357,20 +308,32 @@ def parse() -> tuple[argparse.Namespace, Recipe, Start | None]:
     given = lambda kind: {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in given(Recipe).items()}
     recipe = Recipe(**values, augmentation=augment.Augmentation(**given(augment.Augmentation)))
+    if options.processes > 1 and options.device != "cpu":
+        parser.error("--processes shares the cores of a CPU; leave it out on other devices")
+    if recipe.batch % options.processes:
+        parser.error(f"{options.processes} processes cannot share a batch of {recipe.batch} equally")
     if options.fast and options.device != "cpu":
         parser.error("--fast computes on the CPU; leave it out on other devices")
     return options, recipe, start
 
 
-def main() -> None:
-    options, recipe, start = parse()
+def work(workers: Workers, options: argparse.Namespace, recipe: Recipe, start: Start | None) -> None:
+    """The run, in one of its processes."""
     if options.threads:
         torch.set_num_threads(options.threads)
-    options.folder.mkdir(parents=True, exist_ok=True)
     dataset = data.load(options.data)
     train, held = data.hold_out(dataset.train, recipe.held_out)
-    trainer = Trainer(recipe, train, len(dataset.classes), options.device, options.fast, start)
-    run(trainer, held, dataset, options.folder, options)
+    classes = len(dataset.classes)
+    trainer = Trainer(recipe, train, classes, options.device, options.fast, start, workers)
+    if (checkpoint := options.folder / CHECKPOINT).exists():
+        trainer.restore(torch.load(checkpoint, map_location=trainer.device, weights_only=True))
+    run(trainer, Record(trainer, held, dataset, options.folder) if workers.rank == 0 else None, options)
+
+
+def main() -> None:
+    options, recipe, start = parse()
+    data.load(options.data)
+    launch(work, options.processes, options, recipe, start)
 
 
 if __name__ == "__main__":

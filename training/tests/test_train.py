@@ -17,7 +17,7 @@ import data
 import train as training
 
 TRAIN = Path(training.__file__)
-KERNELS = {"plain": [], "fast": ["--fast"]}
+KERNELS = {"plain": [], "fast": ["--fast"], "two processes": ["--fast", "--processes", "2"]}
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +63,18 @@ def whole(cache, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("kernels", "end"), [("plain", signal.SIGKILL), ("fast", signal.SIGKILL), ("fast", signal.SIGTERM)]
+    ("kernels", "end"),
+    [
+        ("plain", signal.SIGKILL),
+        ("fast", signal.SIGKILL),
+        ("fast", signal.SIGTERM),
+        ("two processes", signal.SIGKILL),
+        ("two processes", signal.SIGTERM),
+    ],
 )
 def test_resumes_bit_for_bit(cache, whole, tmp_path, kernels, end):
     process = subprocess.Popen(command(cache, tmp_path, *KERNELS[kernels]), stdout=subprocess.DEVNULL)
-    while len(lines(tmp_path)) < 8 and process.poll() is None:
+    while (not lines(tmp_path) or lines(tmp_path)[-1]["step"] < 8) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(end)
     process.wait()
@@ -97,7 +104,7 @@ def test_starts_from_weights_of_an_earlier_run(cache, whole, tmp_path):
 
     again = ["--epochs", "1", "--start", str(first)]
     subprocess.run(command(cache, tmp_path, *again), check=True, capture_output=True)
-    assert lines(tmp_path)[0] == {"step": 0, "history": start.history}
+    assert lines(tmp_path)[0] == {"step": 0, "history": start.history, "processes": 1}
     with safe_open(tmp_path / "averaged.safetensors", "pt") as file:
         history = json.loads(file.metadata()["history"])
     assert [(run["sha256"], run["epochs"]) for run in history] == [(start.digest, "6.00")]
