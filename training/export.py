@@ -28,13 +28,14 @@ def rounded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.half() if value.ndim > 1 else value for name, value in kept.items()}
 
 
-def metadata(run: dict[str, str]) -> dict[str, str]:
-    """What the engine and people need to know, from a run's metadata."""
+def metadata(run: dict[str, str], card: str) -> dict[str, str]:
+    """What the engine and people need to know, from a run's metadata; `card` names the model's card."""
     recipe, classes = json.loads(run["recipe"]), json.loads(run["classes"])
     if recipe["unit"] != "sk" or recipe["kernels"] != [3, 5] or recipe["reduction"] != 16:
         raise SystemExit(f"the engine has no network with {recipe['unit']} {recipe['kernels']} r={recipe['reduction']}")
     listed = lambda values: ",".join(map(str, values))
     return {
+        "card": card,
         "architecture": models.architecture(recipe["width"]),
         "num_classes": str(len(classes)),
         "classes": run["classes"],
@@ -61,7 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     with safe_open(options.run, "pt") as file:
         tensors = rounded({name: file.get_tensor(name) for name in file.keys()})
-        about = metadata(file.metadata())
+        about = metadata(file.metadata(), options.out.stem)
     save_file(tensors, options.out, about)
     if options.data:
         model, _ = evaluate.load(options.out)

@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--sharp", action="store_true", help="only photos that fill the input at the largest zoom")
     parser.add_argument("--through", type=int, help="pixels of the control's views")
     parser.add_argument("--json", type=Path, help="also write all figures there")
+    parser.add_argument("--figure", type=Path, help="also plot them there, as SVG")
     options = parser.parse_args()
     zooms = sorted(options.zooms)
     if len(zooms) < 2 or zooms[0] < 1:
@@ -187,6 +188,10 @@ def main() -> None:
         figures = {name: {unit: asdict(row) for unit, row in rows.items()} for name, rows in found.items()}
         about = {"photos": len(photos), "size": size, "zooms": zooms, "through": through}
         options.json.write_text(json.dumps(about | figures, indent=1) + "\n")
+    if options.figure:
+        import figures
+
+        figures.scale(zooms, found, units, f"{len(photos)} photos", options.figure)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { card } from './build/card.ts';
 import { site } from './build/site.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
@@ -27,6 +28,7 @@ export default defineConfig(({ mode, command }) => {
     plugins: [
       svelte({ configFile: false, prebundleSvelteLibraries: false }),
       ...(fake ? [fakeEngine()] : []),
+      card(new URL('../models/', import.meta.url)),
       site({
         release: Boolean(process.env.VITE_OFFLINE),
         mirrors: process.env.SKLENS_MIRRORS?.split(' ').filter(Boolean) ?? [],

@@ -98,7 +98,7 @@ def test_export_writes_what_the_engine_reads(run, tmp_path, monkeypatch):
         about = file.metadata()
         types = {file.get_tensor(name).dtype for name in file.keys() if file.get_tensor(name).ndim > 1}
     assert types == {torch.float16}
-    assert about["architecture"] == "sk_shufflenet_v2_x0_5" and about["num_classes"] == "3"
+    assert about["card"] == "out" and about["architecture"] == "sk_shufflenet_v2_x0_5" and about["num_classes"] == "3"
     assert about["input_size"] == "112" and about["mean"] == "0.485,0.456,0.406" and about["interpolation"] == "bicubic"
     assert (
         json.loads(about["labels"]) == ["a", "b", "c"] and about["commit"] == "abc" and "ImageNet" in about["licence"]
@@ -114,9 +114,9 @@ def test_export_refuses_networks_that_the_engine_lacks(run):
         about = file.metadata()
     recipe = json.loads(about["recipe"])
     with pytest.raises(SystemExit, match="sum"):
-        export.metadata(about | {"recipe": json.dumps(recipe | {"unit": "sum"})})
+        export.metadata(about | {"recipe": json.dumps(recipe | {"unit": "sum"})}, "a")
     with pytest.raises(SystemExit, match="7"):
-        export.metadata(about | {"recipe": json.dumps(recipe | {"kernels": [3, 5, 7]})})
+        export.metadata(about | {"recipe": json.dumps(recipe | {"kernels": [3, 5, 7]})}, "a")
 
 
 def test_rows_of_the_scale_experiment():

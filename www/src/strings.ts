@@ -106,6 +106,12 @@ export const en = {
     compact: (value: number) => compact.format(value),
     pixels: (size: readonly number[]) => size.join(' × '),
     opening: 'Starting the engine',
+    trained: 'Trained on',
+    epochs: (dataset: string, epochs: string) => `${dataset}, ${epochs} epochs`,
+    accuracy: 'Top-1, top-5',
+    percentages: (top1: string, top5: string) => `${top1} %, ${top5} %`,
+    licence: 'Licence of the weights',
+    card: 'Model card',
   },
 
   networks: {

@@ -27,10 +27,21 @@ pub fn run(project: &Project, steps: &mut Steps) -> Result<()> {
 
 /// Makes the virtual environment of the packages that `FOLDER/requirements.txt` pins; returns its interpreter.
 pub fn environment(project: &Project, steps: &mut Steps, folder: &str) -> Result<PathBuf> {
-    let venv = project.target().join(format!("{folder}-venv"));
-    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let (venv, python) = place(project, folder);
     steps.run("Python packages", || install(project, folder, &venv, &python))?;
     Ok(python)
+}
+
+/// Whether `environment` was called for this folder before, perhaps with other pinned packages.
+pub fn is_installed(project: &Project, folder: &str) -> bool {
+    place(project, folder).1.is_file()
+}
+
+/// A folder's virtual environment and the interpreter in it.
+fn place(project: &Project, folder: &str) -> (PathBuf, PathBuf) {
+    let venv = project.target().join(format!("{folder}-venv"));
+    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    (venv, python)
 }
 
 fn install(project: &Project, folder: &str, venv: &Path, python: &Path) -> Result<Outcome> {

@@ -8,6 +8,7 @@ use std::process::Command;
 use crate::page;
 use crate::process;
 use crate::project::Project;
+use crate::reference;
 use crate::serve;
 use crate::setup::{self, Purpose, WasmToolchain};
 use crate::steps::{Outcome, Steps};
@@ -15,6 +16,8 @@ use crate::wasm;
 
 /// Long enough for every kernel test on a software adapter; a hang still ends.
 const BROWSER_TEST_SECONDS: &str = "900";
+/// The folder of the trainer.
+const TRAINING: &str = "training";
 const BUILD_TOOLS: [&str; 5] =
     ["--profile=xtask", "--package=xtask", "--package=wasm-test-runner", "--color=auto", "--quiet"];
 
@@ -37,6 +40,8 @@ pub enum Check {
     Page,
     /// The page in headless Chromium (after a build: wasm and page)
     EndToEnd,
+    /// The trainer's tests; they need PyTorch (5 GB), so they run when asked for or once it is installed
+    Training,
 }
 
 /// Runs the checks in `only`, or all if it is empty; stops at the first failure.
@@ -56,6 +61,13 @@ pub fn run(project: &Project, steps: &mut Steps, only: &[Check]) -> Result<()> {
                 steps.run("page unit tests", || page::script(project, "test", &[]))?;
             }
             Check::EndToEnd => steps.run("page in the browser", || end_to_end(project))?,
+            Check::Training if only.contains(check) || reference::is_installed(project, TRAINING) => {
+                let python = reference::environment(project, steps, TRAINING)?;
+                steps.run("trainer", || trainer(project, &python))?;
+            }
+            Check::Training => steps.run("trainer", || {
+                Ok(Outcome::Skipped("it needs PyTorch: `cargo xtask test --only training` installs it, 5 GB".into()))
+            })?,
         }
     }
     Ok(())
@@ -124,6 +136,17 @@ fn browser(project: &Project, toolchain: &WasmToolchain) -> Result<Outcome> {
             .env("CHROMEDRIVER", setup::chromedriver()?)
             .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TEST_SECONDS)
             .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", project.root().join("webdriver.json")),
+    )?;
+    Ok(Outcome::Done)
+}
+
+/// Runs the tests in `training/`, on one thread: PyTorch's own pool loses most of its time on shared cores.
+fn trainer(project: &Project, python: &Path) -> Result<Outcome> {
+    process::run(
+        Command::new(python)
+            .args(["-m", "pytest", "--quiet", "tests"])
+            .current_dir(project.root().join(TRAINING))
+            .env("OMP_NUM_THREADS", "1"),
     )?;
     Ok(Outcome::Done)
 }
