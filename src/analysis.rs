@@ -83,7 +83,7 @@ pub fn units(graph: &Graph, attention: Vec<Vec<f32>>) -> Vec<UnitAttention> {
 }
 
 /// Mean over channels, per branch.
-fn branch_means(unit: &SkUnit, attention: &[f32]) -> Vec<f64> {
+pub(crate) fn branch_means(unit: &SkUnit, attention: &[f32]) -> Vec<f64> {
     let mean = |branch: &[f32]| branch.iter().map(|&a| f64::from(a)).sum::<f64>() / unit.channels as f64;
     attention.chunks(unit.channels).map(mean).collect()
 }

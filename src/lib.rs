@@ -9,6 +9,7 @@ pub mod bundled;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod cpu;
+pub mod effective_field;
 pub mod error;
 pub mod gpu;
 pub mod graph;

@@ -2,10 +2,11 @@
 
 mod placement;
 mod prepared;
+mod receptive_field;
 
 use crate::analysis::{self, Analysis, TensorValues};
 use crate::backend::{Backend, Constants, Runner, Values};
-use crate::graph::{Branch, Graph};
+use crate::graph::{Branch, Graph, InputGradient};
 use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size};
 use crate::network::{Accuracy, Network, Paper, preset};
 use crate::overrides::RunOptions;
@@ -13,14 +14,17 @@ use crate::plan::{LANES, Packing, Plan, PlanOptions};
 use crate::weights::{Checkpoint, Source};
 use crate::{Error, Result};
 use placement::{Placed, load, place};
-use prepared::{Prepared, RunnerKey};
+use prepared::{GradientKey, Prepared, RunnerKey};
+pub use receptive_field::FieldRequest;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use web_time::Instant;
 
-/// Plans kept ready; the least recently used goes first.
+/// Forward plans kept ready; the least recently used goes first.
 const KEPT_PLANS: usize = 4;
+/// Backward plans kept ready, each with packed weights of its own.
+const KEPT_GRADIENTS: usize = 2;
 /// Sets of packed weights kept besides that of plain runs, for plans that retain tensors which fusions hide.
 const KEPT_CONSTANTS: usize = 1;
 const TOP: usize = 5;
@@ -235,6 +239,7 @@ pub struct Session {
     /// Packed weights, those of plain runs first.
     constants: Vec<(Packing, Rc<Constants>)>,
     runners: VecDeque<Prepared>,
+    gradients: VecDeque<Prepared>,
     /// By size and retained tensors.
     max_batches: HashMap<([usize; 2], Vec<String>), usize>,
     dispatches: usize,
@@ -295,6 +300,7 @@ impl Session {
             reason,
             constants: vec![(plan.packing(), Rc::new(constants))],
             runners: VecDeque::new(),
+            gradients: VecDeque::new(),
             max_batches: HashMap::new(),
             dispatches: 0,
         })
@@ -393,6 +399,20 @@ impl Session {
     ) -> Result<Vec<Analysis>> {
         let start = Instant::now();
         check_run(run, &self.network)?;
+        let size = self.check_tensor(data, shape)?;
+        let item = data.len() / shape[0];
+        let fill = |n: usize, out: &mut [f32]| {
+            interleave(&data[n * item..][..item], out);
+            Ok(())
+        };
+        let mut results = self.run(size, shape[0], run, fill).await?;
+        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+        results.iter_mut().for_each(|r| r.milliseconds = milliseconds);
+        Ok(results)
+    }
+
+    /// The size of a ready input `[N, 3, H, W]`.
+    fn check_tensor(&self, data: &[f32], shape: [usize; 4]) -> Result<[usize; 2]> {
         let [batch, channels, height, width] = shape;
         let size = [height, width];
         check_size(size, self.network.sides())?;
@@ -403,21 +423,12 @@ impl Session {
                 data.len()
             )));
         }
-        if let Some(at) = data.iter().position(|v| !v.is_finite()) {
-            return Err(Error::bad_option(format!("value {at} of the tensor is {}; values must be finite", data[at])));
-        }
-        let positions = height * width;
-        let fill = |n: usize, out: &mut [f32]| {
-            let item = &data[n * 3 * positions..][..3 * positions];
-            for (p, quad) in out.chunks_exact_mut(LANES).enumerate() {
-                (0..3).for_each(|c| quad[c] = item[c * positions + p]);
+        match data.iter().position(|v| !v.is_finite()) {
+            Some(at) => {
+                Err(Error::bad_option(format!("value {at} of the tensor is {}; values must be finite", data[at])))
             }
-            Ok(())
-        };
-        let mut results = self.run(size, batch, run, fill).await?;
-        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-        results.iter_mut().for_each(|r| r.milliseconds = milliseconds);
-        Ok(results)
+            None => Ok(size),
+        }
     }
 
     /// Runs `batch` inputs of `[H, W, 4]`, in as many batches as the backend's limits need; `fill(n, input)` writes the
@@ -444,7 +455,7 @@ impl Session {
                 fill(start + n, out)?;
             }
             let options = PlanOptions { retain: retain.clone(), ..PlanOptions::batch(count) };
-            results.extend(self.run_batch(input, RunnerKey { size, options }, run).await?);
+            results.extend(self.run_batch(input, RunnerKey { size, gradient: None, options }, run).await?);
         }
         Ok(results)
     }
@@ -463,26 +474,46 @@ impl Session {
 
     async fn run_batch(&mut self, input: &[f32], key: RunnerKey, run: &RunOptions) -> Result<Vec<Analysis>> {
         self.prepare(key).await?;
-        let values = self.runners[0].run(input, run).await?;
+        let prepared = &mut self.runners[0];
+        let picture = prepared.graph.input;
+        let values = prepared.run(|runner| runner.write(picture, input), run).await?;
         let Prepared { graph, runner, .. } = &self.runners[0];
         self.dispatches = runner.dispatches();
         self.read(graph, &runner.plan, &values, &run.tensors)
     }
 
-    /// Moves the runner for `key` to the front, making it if needed.
+    /// Moves the runner for `key` to the front of those of its direction, making it if needed.
     async fn prepare(&mut self, key: RunnerKey) -> Result<()> {
-        if let Some(at) = self.runners.iter().position(|p| p.key == key) {
-            let found = self.runners.remove(at);
-            self.runners.extend(found);
-            self.runners.rotate_right(1);
+        let (kept, most) = match key.gradient {
+            None => (&mut self.runners, KEPT_PLANS),
+            Some(_) => (&mut self.gradients, KEPT_GRADIENTS),
+        };
+        if let Some(at) = kept.iter().position(|p| p.key == key) {
+            let found = kept.remove(at);
+            kept.extend(found);
+            kept.rotate_right(1);
             return Ok(());
         }
+        kept.truncate(most - 1);
         let graph = self.network.graph(key.size, self.classes)?;
+        let (graph, seed) = match &key.gradient {
+            None => (graph, None),
+            Some(GradientKey { unit, attention }) => {
+                let InputGradient { graph, seed } = graph.input_gradient(graph.units[*unit].output, *attention)?;
+                (graph, Some(seed))
+            }
+        };
         let plan = Plan::new(&graph, &key.options)?;
-        self.runners.truncate(KEPT_PLANS - 1);
-        let constants = self.constants_of(&plan).await?;
+        let constants = match seed {
+            None => self.constants_of(&plan).await?,
+            Some(_) => {
+                self.backend.max_batch(&plan)?;
+                Rc::new(load(&self.backend, &plan, &self.checkpoint, &mut |_| ()).await?)
+            }
+        };
         let runner = Runner::new(&self.backend, plan, constants).await?;
-        self.runners.push_front(Prepared::new(key, graph, runner));
+        let kept = if seed.is_none() { &mut self.runners } else { &mut self.gradients };
+        kept.push_front(Prepared::new(key, graph, seed, runner));
         Ok(())
     }
 
@@ -524,6 +555,14 @@ impl Session {
             }
         }
         Ok(results)
+    }
+}
+
+/// From `[3, H, W]` to `[H, W, 4]`; the fourth lane stays as it is.
+fn interleave(item: &[f32], out: &mut [f32]) {
+    let positions = item.len() / 3;
+    for (p, quad) in out.chunks_exact_mut(LANES).enumerate() {
+        (0..3).for_each(|c| quad[c] = item[c * positions + p]);
     }
 }
 

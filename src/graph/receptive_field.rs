@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 /// A box in input pixels, `x0 ≤ x < x1` and `y0 ≤ y < y1`; x to the right, y down, both from the input's corner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct PixelBox {
     /// Left edge.
     pub x0: i64,
@@ -55,12 +55,14 @@ impl Graph {
                 self.tensor(tensor).name
             )));
         }
-        let full = Trace::run(self, tensor, PixelBox::pixel(x as i64, y as i64));
         let clipped = Trace::run(self, tensor, Positions::only([height, width], x, y));
-        Ok(ReceptiveField {
-            full: full.unwrap_or(PixelBox { x0: 0, y0: 0, x1: 0, y1: 0 }),
-            clipped: clipped.and_then(|p| p.bounds()),
-        })
+        Ok(ReceptiveField { full: self.full_field(tensor, [x, y]), clipped: clipped.and_then(|p| p.bounds()) })
+    }
+
+    /// What position `[x, y]` of `tensor` would see, all channels together, if every feature map went on beyond its edges.
+    pub fn full_field(&self, tensor: TensorId, [x, y]: [usize; 2]) -> PixelBox {
+        let full = Trace::run(self, tensor, PixelBox::pixel(x as i64, y as i64));
+        full.unwrap_or(PixelBox { x0: 0, y0: 0, x1: 0, y1: 0 })
     }
 
     /// Sizes for every SK unit; `shares[u]` holds the mean attention of each branch of unit `u`, of which only the
