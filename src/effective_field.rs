@@ -46,37 +46,6 @@ pub struct EffectiveField {
 }
 
 impl EffectiveField {
-    /// The mean of fields of one unit, place and input size: of maps, expected sizes and durations.
-    ///
-    /// # Errors
-    /// `bad-option` if there are none, or if they differ in unit, place or size.
-    pub fn mean(fields: &[Self]) -> Result<Self> {
-        let Some(first) = fields.first() else { return Err(Error::bad_option("there are no fields to average")) };
-        let mut map = vec![0.0_f64; first.map.len()];
-        let (mut expected, mut milliseconds) = (0.0, 0.0);
-        for field in fields {
-            let same = (&field.unit, field.shape, field.pixel) == (&first.unit, first.shape, first.pixel);
-            if !same {
-                return Err(Error::bad_option(format!(
-                    "a field of {} at pixel {:?} of {:?} cannot be averaged with one of {} at pixel {:?} of {:?}",
-                    field.unit, field.pixel, field.shape, first.unit, first.pixel, first.shape
-                )));
-            }
-            map.iter_mut().zip(&field.map).for_each(|(sum, &value)| *sum += f64::from(value));
-            expected += field.sizes.expected;
-            milliseconds += field.milliseconds;
-        }
-        let count = fields.len() as f64;
-        let map: Vec<f32> = map.into_iter().map(|sum| (sum / count) as f32).collect();
-        Ok(Self {
-            sizes: FieldSizes { expected: expected / count, ..first.sizes },
-            squares: energy_squares(&map, first.shape, first.pixel, &SHARES),
-            milliseconds: milliseconds / count,
-            map,
-            ..first.clone()
-        })
-    }
-
     /// The field of `unit` at `pixel` and `cell` for the gradient `[3, H, W]` of shape `[H, W]`.
     pub(crate) fn new(
         unit: &SkUnit,
@@ -91,6 +60,59 @@ impl EffectiveField {
         let (theoretical, theoretical_inside) = (field.full, field.clipped);
         let unit = unit.name.clone();
         Self { unit, pixel, cell, theoretical, theoretical_inside, sizes, shape, map, squares, milliseconds: 0.0 }
+    }
+}
+
+/// The mean of fields of one unit, place and input size: of maps, expected sizes and durations.
+#[derive(Clone, Debug, Default)]
+pub struct FieldMean {
+    first: Option<EffectiveField>,
+    map: Vec<f64>,
+    expected: f64,
+    milliseconds: f64,
+    count: usize,
+}
+
+impl FieldMean {
+    /// Counts `field` in.
+    ///
+    /// # Errors
+    /// `bad-option` if it differs in unit, place or size from those before; it does not count then.
+    pub fn add(&mut self, field: EffectiveField) -> Result<()> {
+        if self.map.is_empty() {
+            self.map = vec![0.0; field.map.len()];
+        }
+        let first = self.first.get_or_insert_with(|| field.clone());
+        if (&field.unit, field.shape, field.pixel) != (&first.unit, first.shape, first.pixel) {
+            return Err(Error::bad_option(format!(
+                "a field of {} at pixel {:?} of {:?} cannot be averaged with one of {} at pixel {:?} of {:?}",
+                field.unit, field.pixel, field.shape, first.unit, first.pixel, first.shape
+            )));
+        }
+        self.map.iter_mut().zip(&field.map).for_each(|(sum, &value)| *sum += f64::from(value));
+        self.expected += field.sizes.expected;
+        self.milliseconds += field.milliseconds;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// How many fields count.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The mean; none of none.
+    pub fn field(&self) -> Option<EffectiveField> {
+        let first = self.first.as_ref()?;
+        let count = self.count as f64;
+        let map: Vec<f32> = self.map.iter().map(|sum| (sum / count) as f32).collect();
+        Some(EffectiveField {
+            sizes: FieldSizes { expected: self.expected / count, ..first.sizes },
+            squares: energy_squares(&map, first.shape, first.pixel, &SHARES),
+            milliseconds: self.milliseconds / count,
+            map,
+            ..first.clone()
+        })
     }
 }
 
@@ -199,11 +221,14 @@ mod tests {
             gradient[..3].fill(value);
             EffectiveField::new(unit, [pixel, [3, 3]], seen, sizes, [2, 2], &gradient)
         };
-        let mean = EffectiveField::mean(&[field([0, 0], 1.0, 20.0), field([0, 0], -2.0, 22.0)]).unwrap();
-        assert_eq!(mean.map, [1.5, 1.5, 1.5, 0.0]);
-        assert_eq!(mean.sizes.expected, 21.0);
-        assert_eq!(mean.squares.iter().map(|s| s.side).collect::<Vec<_>>(), [3, 3, 3]);
-        assert!(EffectiveField::mean(&[field([0, 0], 1.0, 20.0), field([1, 0], 1.0, 20.0)]).is_err());
-        assert!(EffectiveField::mean(&[]).is_err());
+        let mut mean = FieldMean::default();
+        assert!(mean.field().is_none());
+        mean.add(field([0, 0], 1.0, 20.0)).unwrap();
+        mean.add(field([0, 0], -2.0, 22.0)).unwrap();
+        assert!(mean.add(field([1, 0], 5.0, 20.0)).is_err());
+        let found = mean.field().unwrap();
+        assert_eq!((mean.count(), found.sizes.expected), (2, 21.0));
+        assert_eq!(found.map, [1.5, 1.5, 1.5, 0.0]);
+        assert_eq!(found.squares.iter().map(|s| s.side).collect::<Vec<_>>(), [3, 3, 3]);
     }
 }

@@ -6,7 +6,7 @@ mod receptive_field;
 
 use crate::analysis::{self, Analysis, TensorValues};
 use crate::backend::{Backend, Constants, Runner, Values};
-use crate::graph::{Branch, Graph, InputGradient};
+use crate::graph::{Branch, Graph};
 use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size};
 use crate::network::{Accuracy, Network, Paper, preset};
 use crate::overrides::RunOptions;
@@ -14,17 +14,16 @@ use crate::plan::{LANES, Packing, Plan, PlanOptions};
 use crate::weights::{Checkpoint, Source};
 use crate::{Error, Result};
 use placement::{Placed, load, place};
-use prepared::{GradientKey, Prepared, RunnerKey};
+use prepared::{Prepared, RunnerKey, bring_forward};
 pub use receptive_field::FieldRequest;
+use receptive_field::{Gradient, GradientKey};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use web_time::Instant;
 
-/// Forward plans kept ready; the least recently used goes first.
+/// Plans kept ready; the least recently used goes first.
 const KEPT_PLANS: usize = 4;
-/// Backward plans kept ready, each with packed weights of its own.
-const KEPT_GRADIENTS: usize = 2;
 /// Sets of packed weights kept besides that of plain runs, for plans that retain tensors which fusions hide.
 const KEPT_CONSTANTS: usize = 1;
 const TOP: usize = 5;
@@ -238,8 +237,8 @@ pub struct Session {
     reason: String,
     /// Packed weights, those of plain runs first.
     constants: Vec<(Packing, Rc<Constants>)>,
-    runners: VecDeque<Prepared>,
-    gradients: VecDeque<Prepared>,
+    runners: VecDeque<(RunnerKey, Prepared)>,
+    gradients: VecDeque<(GradientKey, Gradient)>,
     /// By size and retained tensors.
     max_batches: HashMap<([usize; 2], Vec<String>), usize>,
     dispatches: usize,
@@ -455,7 +454,7 @@ impl Session {
                 fill(start + n, out)?;
             }
             let options = PlanOptions { retain: retain.clone(), ..PlanOptions::batch(count) };
-            results.extend(self.run_batch(input, RunnerKey { size, gradient: None, options }, run).await?);
+            results.extend(self.run_batch(input, RunnerKey { size, options }, run).await?);
         }
         Ok(results)
     }
@@ -474,46 +473,25 @@ impl Session {
 
     async fn run_batch(&mut self, input: &[f32], key: RunnerKey, run: &RunOptions) -> Result<Vec<Analysis>> {
         self.prepare(key).await?;
-        let prepared = &mut self.runners[0];
+        let (_, prepared) = &mut self.runners[0];
         let picture = prepared.graph.input;
         let values = prepared.run(|runner| runner.write(picture, input), run).await?;
-        let Prepared { graph, runner, .. } = &self.runners[0];
+        let (_, Prepared { graph, runner, .. }) = &self.runners[0];
         self.dispatches = runner.dispatches();
         self.read(graph, &runner.plan, &values, &run.tensors)
     }
 
-    /// Moves the runner for `key` to the front of those of its direction, making it if needed.
+    /// Moves the runner for `key` to the front, making it if needed.
     async fn prepare(&mut self, key: RunnerKey) -> Result<()> {
-        let (kept, most) = match key.gradient {
-            None => (&mut self.runners, KEPT_PLANS),
-            Some(_) => (&mut self.gradients, KEPT_GRADIENTS),
-        };
-        if let Some(at) = kept.iter().position(|p| p.key == key) {
-            let found = kept.remove(at);
-            kept.extend(found);
-            kept.rotate_right(1);
+        if bring_forward(&mut self.runners, &key) {
             return Ok(());
         }
-        kept.truncate(most - 1);
         let graph = self.network.graph(key.size, self.classes)?;
-        let (graph, seed) = match &key.gradient {
-            None => (graph, None),
-            Some(GradientKey { unit, attention }) => {
-                let InputGradient { graph, seed } = graph.input_gradient(graph.units[*unit].output, *attention)?;
-                (graph, Some(seed))
-            }
-        };
         let plan = Plan::new(&graph, &key.options)?;
-        let constants = match seed {
-            None => self.constants_of(&plan).await?,
-            Some(_) => {
-                self.backend.max_batch(&plan)?;
-                Rc::new(load(&self.backend, &plan, &self.checkpoint, &mut |_| ()).await?)
-            }
-        };
+        self.runners.truncate(KEPT_PLANS - 1);
+        let constants = self.constants_of(&plan).await?;
         let runner = Runner::new(&self.backend, plan, constants).await?;
-        let kept = if seed.is_none() { &mut self.runners } else { &mut self.gradients };
-        kept.push_front(Prepared::new(key, graph, seed, runner));
+        self.runners.push_front((key, Prepared::new(graph, runner)));
         Ok(())
     }
 

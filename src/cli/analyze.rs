@@ -4,7 +4,7 @@ use super::model::{ModelArgs, parse_size};
 use super::{print, print_json};
 use crate::analysis::Analysis;
 use crate::image::{WorkingImage, decode};
-use crate::overrides::{Override, RunOptions};
+use crate::overrides::{Override, Overrides, RunOptions};
 use crate::session::View;
 use crate::weights::Source;
 use crate::{Error, Result};
@@ -33,10 +33,8 @@ pub struct Analyze {
     /// One JSON object per photo and zoom, each on a line.
     #[arg(long)]
     json: bool,
-    /// Replaces attention: FORM is smallest, largest, uniform, swap, branch:M, a share from 0 to 1 for the largest branch,
-    /// values:A,A,… (branch by branch, nan leaves alone) or off:CHANNEL,…; UNIT is SK_3_4 or * for all. Repeatable.
-    #[arg(long = "override", value_name = "UNIT=FORM", value_parser = parse_override)]
-    overrides: Vec<(String, Override)>,
+    #[command(flatten)]
+    overrides: OverrideArgs,
     /// Names of tensors to return in the JSON, for example layer1.0.conv2.paths.1.act.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "json")]
     tensors: Vec<String>,
@@ -45,7 +43,27 @@ pub struct Analyze {
     tensor: Option<PathBuf>,
 }
 
-fn parse_center(text: &str) -> Result<[f64; 2], String> {
+/// What replaces attention.
+#[derive(Debug, Args)]
+pub(super) struct OverrideArgs {
+    /// Replaces attention: FORM is smallest, largest, uniform, swap, branch:M, a share from 0 to 1 for the largest branch,
+    /// values:A,A,… (branch by branch, nan leaves alone) or off:CHANNEL,…; UNIT is SK_3_4 or * for all. Repeatable.
+    #[arg(long = "override", value_name = "UNIT=FORM", value_parser = parse_override)]
+    overrides: Vec<(String, Override)>,
+}
+
+impl OverrideArgs {
+    /// By unit, in the order of the command line.
+    pub fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides::new();
+        for (unit, form) in &self.overrides {
+            overrides.entry(unit.clone()).or_default().push(form.clone());
+        }
+        overrides
+    }
+}
+
+pub(super) fn parse_center(text: &str) -> Result<[f64; 2], String> {
     let values: Option<Vec<f64>> = text.split(',').map(|v| v.trim().parse().ok()).collect();
     values.and_then(|v| v.try_into().ok()).ok_or_else(|| format!("{text:?} is not two numbers X,Y"))
 }
@@ -74,10 +92,7 @@ impl Analyze {
     /// # Errors
     /// If nothing can be analysed: unknown model, unusable weights, options out of range.
     pub fn run(&self) -> Result<usize> {
-        let mut run = RunOptions { tensors: self.tensors.clone(), ..RunOptions::default() };
-        for (unit, form) in &self.overrides {
-            run.overrides.entry(unit.clone()).or_default().push(form.clone());
-        }
+        let run = RunOptions { overrides: self.overrides.overrides(), tensors: self.tensors.clone() };
         let view = View { scales: self.scales.clone(), center: self.center, size: self.size, run };
         let chosen = self.model.choose()?;
         view.check(&chosen.network)?;

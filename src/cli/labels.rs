@@ -104,6 +104,22 @@ pub(super) fn spread(photos: Vec<Labelled>, limit: Option<usize>) -> Vec<Labelle
     }
 }
 
+/// The photos of `folder` and all folders in it, sorted.
+///
+/// # Errors
+/// `bad-option` if a folder cannot be read.
+pub(super) fn photos_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            found.extend(photos_below(&path)?);
+        } else if is_photo(&path) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
 fn is_photo(path: &Path) -> bool {
     path.extension().is_some_and(|e| ENDINGS.iter().any(|ending| e.eq_ignore_ascii_case(ending)))
 }

@@ -10,6 +10,7 @@ mod model;
 mod models;
 mod network;
 mod progress;
+mod receptive_field;
 mod weights;
 
 use crate::{Error, Result};
@@ -44,6 +45,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Weights of any format as safetensors, with batch norms folded or not.
     Convert(convert::Convert),
+    /// Which pixels act on an SK unit's output at one place.
+    ReceptiveField(Box<receptive_field::ReceptiveField>),
 }
 
 /// Runs the tool; the status is 0, 1 if some inputs failed, 2 if the call was wrong.
@@ -54,6 +57,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Models(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Convert(command) => command.run(),
+        Command::ReceptiveField(command) => command.run(),
     };
     match outcome {
         Ok(0) => ExitCode::SUCCESS,

@@ -2,43 +2,31 @@
 
 use crate::Result;
 use crate::backend::{Runner, Values};
-use crate::graph::{AttentionGradient, Graph, TensorId};
+use crate::graph::Graph;
 use crate::overrides::{RunOptions, empty_storage};
 use crate::plan::PlanOptions;
+use std::collections::VecDeque;
 
 /// What a prepared plan is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RunnerKey {
     pub size: [usize; 2],
-    /// The forward pass, or from which unit back to the picture.
-    pub gradient: Option<GradientKey>,
     pub options: PlanOptions,
-}
-
-/// A backward pass from a unit's output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct GradientKey {
-    /// Index of the unit.
-    pub unit: usize,
-    pub attention: AttentionGradient,
 }
 
 /// A plan made ready, with what it runs.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub key: RunnerKey,
     pub graph: Graph,
-    /// The gradient that a backward pass begins with.
-    pub seed: Option<TensorId>,
     pub runner: Runner,
     /// Whether the storage of overrides holds any.
     overridden: bool,
 }
 
 impl Prepared {
-    /// The plan of `runner`, for `key`.
-    pub fn new(key: RunnerKey, graph: Graph, seed: Option<TensorId>, runner: Runner) -> Self {
-        Self { key, graph, seed, runner, overridden: false }
+    /// The plan of `runner`, which is `graph`'s.
+    pub fn new(graph: Graph, runner: Runner) -> Self {
+        Self { graph, runner, overridden: false }
     }
 
     /// Runs the plan on what `write` writes, with the overrides of `options`, where they need it after a run without.
@@ -71,4 +59,12 @@ impl Prepared {
             runner.write(first, &empty_storage(&runner.plan));
         }
     }
+}
+
+/// Moves what is kept for `key` to the front; tells whether there is such.
+pub(super) fn bring_forward<Key: PartialEq, Kept>(kept: &mut VecDeque<(Key, Kept)>, key: &Key) -> bool {
+    let found = kept.iter().position(|(k, _)| k == key).and_then(|at| kept.remove(at));
+    let is_kept = found.is_some();
+    found.into_iter().for_each(|entry| kept.push_front(entry));
+    is_kept
 }

@@ -1,18 +1,23 @@
 //! Receptive fields of an open network: theory, what attention makes of it, and back-propagation.
 
-use super::prepared::{GradientKey, Prepared, RunnerKey};
+use super::placement::load;
+use super::prepared::{Prepared, bring_forward};
 use super::{Session, interleave};
 use crate::analysis::branch_means;
+use crate::backend::Runner;
 use crate::effective_field::{EffectiveField, nearest_cell, unit_called};
-use crate::graph::AttentionGradient;
+use crate::graph::{AttentionGradient, Graph, InputGradient, TensorId};
 use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size, crop_box};
 use crate::network::Network;
 use crate::overrides::{Overrides, RunOptions};
-use crate::plan::{LANES, PlanOptions};
+use crate::plan::{LANES, Plan, PlanOptions};
 use crate::{Error, Result};
 use serde::Deserialize;
+use std::rc::Rc;
 use web_time::Instant;
 
+/// Backward plans kept ready, each with packed weights of its own; the least recently used goes first.
+const KEPT_GRADIENTS: usize = 2;
 /// How far outside the crop a place may be by rounding, as a fraction of the crop.
 const ROUNDING: f64 = 1e-4;
 
@@ -92,6 +97,23 @@ impl FieldRequest {
     }
 }
 
+/// What a backward plan is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct GradientKey {
+    size: [usize; 2],
+    /// Index of the unit from whose output it goes back.
+    unit: usize,
+    attention: AttentionGradient,
+}
+
+/// A backward plan made ready.
+#[derive(Debug)]
+pub(super) struct Gradient {
+    /// The gradient with respect to the unit's output.
+    seed: TensorId,
+    prepared: Prepared,
+}
+
 impl Session {
     /// The receptive field of a unit's output at a place of `photo`.
     ///
@@ -147,20 +169,16 @@ impl Session {
         let pixel = [0, 1].map(|axis| (at[axis] as usize).min(size[1 - axis] - 1));
         let cell = nearest_cell(&forward, unit.output, at);
 
-        let gradient = Some(GradientKey { unit: index, attention: request.attention });
-        self.prepare(RunnerKey { size, gradient, options: PlanOptions::batch(1) }).await?;
-        let prepared = &mut self.gradients[0];
-        let (picture, seed) = (prepared.graph.input, prepared.seed);
-        let [channels, height, width] = forward.tensor(unit.output).shape;
-        let marked = cell[1] * width + cell[0];
-        let ones: Vec<f32> =
-            (0..channels * height * width).map(|i| f32::from(i % (height * width) == marked)).collect();
-        let write = |runner: &mut crate::backend::Runner| {
-            seed.iter().for_each(|&seed| runner.write_nchw(seed, &ones));
+        self.prepare_gradient(&forward, GradientKey { size, unit: index, attention: request.attention }).await?;
+        let (_, Gradient { seed, prepared }) = &mut self.gradients[0];
+        let (picture, seed) = (prepared.graph.input, *seed);
+        let ones = ones_at(forward.tensor(unit.output).shape, cell);
+        let write = |runner: &mut Runner| {
+            runner.write_nchw(seed, &ones);
             runner.write(picture, input);
         };
         let values = prepared.run(write, &request.run_options()).await?;
-        let Prepared { graph, runner, .. } = &self.gradients[0];
+        let Prepared { graph, runner, .. } = prepared;
         self.dispatches = runner.dispatches();
         let gradient = values.tensor(&runner.plan, graph.output)?;
         if let Some(bad) = gradient.iter().find(|v| !v.is_finite()) {
@@ -176,4 +194,25 @@ impl Session {
         field.milliseconds = start.elapsed().as_secs_f64() * 1e3;
         Ok(field)
     }
+
+    /// Moves the backward plan for `key` of the network's graph `forward` to the front, making it if needed.
+    async fn prepare_gradient(&mut self, forward: &Graph, key: GradientKey) -> Result<()> {
+        if bring_forward(&mut self.gradients, &key) {
+            return Ok(());
+        }
+        self.gradients.truncate(KEPT_GRADIENTS - 1);
+        let InputGradient { graph, seed } = forward.input_gradient(forward.units[key.unit].output, key.attention)?;
+        let plan = Plan::new(&graph, &PlanOptions::batch(1))?;
+        self.backend.max_batch(&plan)?;
+        let constants = Rc::new(load(&self.backend, &plan, &self.checkpoint, &mut |_| ()).await?);
+        let runner = Runner::new(&self.backend, plan, constants).await?;
+        self.gradients.push_front((key, Gradient { seed, prepared: Prepared::new(graph, runner) }));
+        Ok(())
+    }
+}
+
+/// `[C, H, W]` of 1 at the position `[x, y]` of every channel and 0 elsewhere.
+fn ones_at([channels, height, width]: [usize; 3], [x, y]: [usize; 2]) -> Vec<f32> {
+    let marked = y * width + x;
+    (0..channels * height * width).map(|i| f32::from(i % (height * width) == marked)).collect()
 }
