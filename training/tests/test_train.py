@@ -20,23 +20,6 @@ TRAIN = Path(training.__file__)
 KERNELS = {"plain": [], "fast": ["--fast"], "two processes": ["--fast", "--processes", "2"]}
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """Five classes of coloured noise, ten images each."""
-    random = torch.Generator().manual_seed(0)
-    colours = torch.rand(5, 3, 1, 1, generator=random) * 200
-
-    def split(count):
-        labels = torch.arange(5).repeat(count)
-        noise = torch.rand(len(labels), 3, 64, 64, generator=random) * 55
-        return data.Split((colours[labels] + noise).to(torch.uint8), labels)
-
-    path = tmp_path_factory.mktemp("data") / "cache.safetensors"
-    names = [f"n{i}" for i in range(5)]
-    data.save(data.Dataset(split(12), split(2), names, names), path)
-    return path
-
-
 def command(cache, folder, *more):
     options = ["--epochs", "6", "--batch", "10", "--sizes", "32", "48", "--held-out", "2", "--evaluate-every", "3"]
     options += ["--log-every", "1", "--checkpoint-minutes", "0", "--mixup", "0.2", "--threads", "1", *more]

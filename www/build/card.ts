@@ -10,6 +10,7 @@ const STYLE = `:root { color-scheme: light dark }
 body { max-width: 46rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; font: 1rem/1.55 system-ui, sans-serif }
 table { display: block; overflow-x: auto; border-collapse: collapse; font-size: 0.9rem }
 th, td { padding: 0.25rem 0.8rem 0.25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #8884 }
+h1, td { overflow-wrap: anywhere }
 td:not(:first-child) { font-variant-numeric: tabular-nums }
 img { max-width: 100%; background: #fff }`;
 
