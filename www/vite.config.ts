@@ -50,7 +50,7 @@ export default defineConfig(({ mode, command }) => {
         input: path('../index.html'),
         output: {
           assetFileNames: ({ names }) =>
-            names.some((name) => name.endsWith('.safetensors')) ? 'models/[name][extname]' : 'assets/[name]-[hash][extname]',
+            names.some((name) => name.endsWith('.safetensors')) ? 'models/[name]-[hash][extname]' : 'assets/[name]-[hash][extname]',
         },
       },
     },

@@ -60,7 +60,7 @@ export class Host {
   async #open(request: OpenRequest): Promise<void> {
     const report = (progress: Progress) => this.reply({ type: 'progress', progress });
     const ready = this.wasm.default();
-    const [given] = await Promise.all([request.weights === null ? null : fileOf(request.weights, report), ready]);
+    const [given] = await Promise.all([request.weights === null ? null : fileOf(request.weights, report, request.sha256), ready]);
     const model = request.model ?? (await (await this.#readers.get()).recognise(given as Blob));
     const weights = given ?? this.wasm.randomWeights(model);
     this.#backend = request.backend;
@@ -166,8 +166,8 @@ export class Host {
 }
 
 /** The file itself, or what its address gives. */
-async function fileOf(weights: Blob | string, report: (progress: Progress) => void = () => undefined): Promise<Blob> {
-  return typeof weights === 'string' ? download(weights, report) : weights;
+async function fileOf(weights: Blob | string, report: (progress: Progress) => void = () => undefined, sha256?: string): Promise<Blob> {
+  return typeof weights === 'string' ? download(weights, report, sha256) : weights;
 }
 
 /** Weights for this many classes whose file names none are taken for ImageNet's. */

@@ -11,6 +11,8 @@ export interface OpenRequest {
   model: string | null;
   /** A file, its address, or null for random weights, which need a model. */
   weights: Blob | string | null;
+  /** What the file at the address must hash to, in hexadecimal, where that is known. */
+  sha256?: string;
   backend: BackendChoice;
 }
 

@@ -34,7 +34,7 @@ export async function open({ model, weights, random = false, backend = 'auto', o
   if (!['auto', 'gpu', 'cpu'].includes(backend)) {
     throw new SklensError('bad-option', `There is no backend “${backend}”. Use auto, gpu or cpu.`);
   }
-  const request: OpenRequest = { type: 'open', model: name, weights: random ? null : located(name, weights), backend };
+  const request: OpenRequest = { type: 'open', model: name, backend, ...(random ? { weights: null } : located(name, weights)) };
   return Session.start(startWorker, request, onProgress);
 }
 
@@ -58,15 +58,14 @@ function presetName(model: string): string {
   throw new SklensError('unknown-model', `There is no model “${model}”. Known models: ${known.join(', ')}.`);
 }
 
-function located(model: string | null, weights: WeightsSource | undefined): Blob | string {
-  const source = weights ?? (model === null ? undefined : bundled[model]);
-  if (source === undefined) {
-    throw new SklensError(
-      'no-weights',
-      `No weights ship with ${model}: pass \`weights\`, a weights file or its URL. Bundled: ${bundledModels().join(', ') || 'none'}.`,
-    );
-  }
-  return resolved(source);
+function located(model: string | null, weights: WeightsSource | undefined): Pick<OpenRequest, 'weights' | 'sha256'> {
+  if (weights !== undefined) return { weights: resolved(weights) };
+  const file = model === null ? undefined : bundled[model];
+  if (file) return { weights: resolved(file.url), sha256: file.sha256 };
+  throw new SklensError(
+    'no-weights',
+    `No weights ship with ${model}: pass \`weights\`, a weights file or its URL. Bundled: ${bundledModels().join(', ') || 'none'}.`,
+  );
 }
 
 function resolved(source: WeightsSource): Blob | string {

@@ -4,6 +4,7 @@
  *
  * Bundled files are named `models/PRESET.DATASET.safetensors`.
  */
+import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -24,9 +25,11 @@ mkdirSync(new URL('models/', pkg));
 const bundled = readdirSync(new URL('models/', top))
   .filter((name) => name.endsWith('.safetensors'))
   .map((name) => {
-    copyFileSync(new URL(`models/${name}`, top), new URL(`models/${name}`, pkg));
-    // A bundler finds and copies the file by this expression.
-    return `  ${JSON.stringify(name.split('.')[0])}: new URL('./models/${name}', import.meta.url),`;
+    const file = readFileSync(new URL(`models/${name}`, top));
+    writeFileSync(new URL(`models/${name}`, pkg), file);
+    const sha256 = createHash('sha256').update(file).digest('hex');
+    // A bundler finds and copies the file by the expression of its address.
+    return `  ${JSON.stringify(name.split('.')[0])}: { url: new URL('./models/${name}', import.meta.url), sha256: '${sha256}' },`;
   });
 copyFileSync(new URL('models/imagenet1k-labels.json', top), new URL('models/imagenet1k-labels.json', pkg));
 

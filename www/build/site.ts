@@ -54,11 +54,13 @@ function files(folder: string, below = ''): string[] {
     .sort();
 }
 
-/** `sw.js` for `names` in `folder`; it changes whenever one of them does. */
-function serviceWorker(folder: string, names: readonly string[], template: string): string {
-  const hash = createHash('sha256');
+/** `sw.js` for `names` in `folder` under `policy`; it changes whenever one of them does. */
+function serviceWorker(folder: string, names: readonly string[], policy: string, template: string): string {
+  const hash = createHash('sha256').update(policy);
   for (const name of names) hash.update(name).update(readFileSync(join(folder, name)));
-  return `const VERSION = ${JSON.stringify(hash.digest('hex').slice(0, 16))};\nconst FILES = ${JSON.stringify(names)};\n${template}`;
+  const constants = { VERSION: hash.digest('hex').slice(0, 16), FILES: names, POLICY: policy };
+  const lines = Object.entries(constants).map(([name, value]) => `const ${name} = ${JSON.stringify(value)};\n`);
+  return lines.join('') + template;
 }
 
 function compress(folder: string): void {
@@ -85,11 +87,11 @@ export function site({ release, mirrors, template }: { release: boolean; mirrors
     ],
     closeBundle: () => {
       writeFileSync(join(folder, 'manifest.webmanifest'), JSON.stringify(manifest));
-      // Hosts that read this file send the policy to the worker too, which a meta element does not reach.
+      // A meta element does not reach the worker; hosts that read this file send the policy with its script.
       writeFileSync(join(folder, '_headers'), `/*\n  Content-Security-Policy: ${content}\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`);
       if (!release) return;
       const cached = files(folder).filter((name) => name !== '_headers' && extname(name) !== '.md');
-      writeFileSync(join(folder, 'sw.js'), serviceWorker(folder, cached, readFileSync(template, 'utf8')));
+      writeFileSync(join(folder, 'sw.js'), serviceWorker(folder, cached, content, readFileSync(template, 'utf8')));
       compress(folder);
     },
   };

@@ -1,4 +1,4 @@
-// The build puts VERSION, a hash of all files, and FILES, their paths, in front. Everything is kept at once: the site
+// The build puts VERSION, a hash of all files, FILES, their paths, and POLICY, what they may do, in front. Everything is kept at once: the site
 // is small, and a mixture of two versions would not run.
 const CACHE = `sklens-${VERSION}`;
 const home = new URL('./', self.location.href);
@@ -20,6 +20,13 @@ self.addEventListener('activate', (event) => {
   );
 });
 
+// The engine's worker is bound by the policy of its own script's answer alone, and many hosts send none.
+function underPolicy(response) {
+  const headers = new Headers(response.headers);
+  headers.set('Content-Security-Policy', POLICY);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
 self.addEventListener('fetch', (event) => {
   const { method, url } = event.request;
   if (method !== 'GET' || !url.startsWith(home.href)) return;
@@ -27,6 +34,6 @@ self.addEventListener('fetch', (event) => {
     caches
       .open(CACHE)
       .then((cache) => cache.match(event.request, { ignoreSearch: true }))
-      .then((kept) => kept ?? fetch(event.request)),
+      .then((kept) => (kept ? underPolicy(kept) : fetch(event.request))),
   );
 });

@@ -1,7 +1,14 @@
 /** Nothing leaves the page, and nothing that a visitor opens becomes markup or script. */
+import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, visit, type Site } from './browser';
 import { drop, galleryFiles, galleryPhoto, runOn, settled, zoomTo } from './explorer';
+
+/** Where the page has its weights. */
+async function weightsAddress(): Promise<string> {
+  const names = await readdir(new URL('../../dist/models/', import.meta.url));
+  return `models/${names.find((name) => name.endsWith('.safetensors'))}`;
+}
 
 let site: Site;
 beforeAll(async () => {
@@ -68,6 +75,35 @@ test('the policy stops other hosts, inline scripts and markup from strings', asy
   await page.close();
 });
 
+test('the policy binds the worker that the photos are in as well', async () => {
+  const { page } = await visit(site);
+  await settled(page);
+  const directive = await page.workers()[0]?.evaluate(
+    () =>
+      new Promise<string>((settle) => {
+        addEventListener('securitypolicyviolation', (event) => settle((event as SecurityPolicyViolationEvent).effectiveDirective));
+        // Where it is not forbidden, it fails because there is no such host.
+        void fetch('https://attacker.example/').catch(() => setTimeout(() => settle('allowed'), 2000));
+      }),
+  );
+  expect(directive).toBe('connect-src');
+  await page.close();
+});
+
+test('shipped weights of which one bit changed on the way are refused', async () => {
+  const context = await site.browser.newContext();
+  await context.route('**/*.safetensors', async (route) => {
+    const response = await route.fetch();
+    const body = await response.body();
+    body[body.length - 100] = (body[body.length - 100] as number) ^ 1;
+    await route.fulfill({ response, body });
+  });
+  const page = await context.newPage();
+  await page.goto(site.url);
+  await page.getByRole('alert').getByText(/are damaged: their SHA-256 is [0-9a-f]{64} and should be [0-9a-f]{64}/).waitFor();
+  await context.close();
+});
+
 test('names of files, labels and metadata stay text', async () => {
   const { page, problems } = await visit(site);
   await settled(page);
@@ -80,10 +116,10 @@ test('names of files, labels and metadata stay text', async () => {
   await page.getByRole('alert').getByText(evil).waitFor();
 
   // A weights file whose labels and metadata are markup, opened through the API, shown by nothing but as text.
-  const label = await page.evaluate(async (evil) => {
+  const weights = await weightsAddress();
+  const label = await page.evaluate(async ({ evil, weights }) => {
     const model = window.sklens.bundledModels()[0] as string;
-    const url = performance.getEntriesByType('resource').map(({ name }) => name).find((name) => name.endsWith('.safetensors'));
-    const file = new Uint8Array(await (await fetch(url ?? `models/${model}.tiny200.safetensors`)).arrayBuffer());
+    const file = new Uint8Array(await (await fetch(weights)).arrayBuffer());
     const size = Number(new DataView(file.buffer).getBigUint64(0, true));
     const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + size)));
     header.__metadata__ = { ...header.__metadata__, labels: JSON.stringify(Array(200).fill(evil)), note: evil };
@@ -98,7 +134,7 @@ test('names of files, labels and metadata stay text', async () => {
     shown.textContent = result?.top[0]?.label ?? '';
     document.body.append(shown);
     return [shown.textContent, metadata.note, String(shown.childElementCount)];
-  }, evil);
+  }, { evil, weights });
   expect(label).toEqual([evil, evil, '0']);
   expect(await page.evaluate(() => 'injected' in window)).toBe(false);
   expect(problems).toEqual([]);

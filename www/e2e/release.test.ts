@@ -21,7 +21,8 @@ beforeAll(async () => {
   const vite = join(www, 'node_modules/vite/bin/vite.js');
   const env = { ...process.env, VITE_OFFLINE: '1', SKLENS_MIRRORS: 'https://weights.example/models/', VITEST: undefined };
   await promisify(execFile)(process.execPath, [vite, 'build', '--config', 'vite.config.ts', '--outDir', folder], { cwd: www, env });
-  served = await serve(pathToFileURL(`${folder}/`), '/some/where/');
+  // As of a host that sends no policy.
+  served = await serve(pathToFileURL(`${folder}/`), '/some/where/', {});
   site = { ...(await openSite('none')), url: served.url };
 });
 afterAll(async () => {
@@ -45,6 +46,11 @@ test('works below a path, then without a server', async () => {
   expect(await read(page)).toEqual(before);
   await zoomTo(page, 1.7);
   expect((await read(page)).now).toContain('1.70×');
+  const policy = await page.evaluate(async () => {
+    const script = document.querySelector<HTMLScriptElement>('script[type=module]')?.src as string;
+    return (await fetch(script)).headers.get('content-security-policy');
+  });
+  expect(policy, 'the service worker binds the engine\'s worker').toContain("default-src 'none'");
   expect(problems).toEqual([]);
   await page.close();
 });

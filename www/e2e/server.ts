@@ -15,15 +15,22 @@ const types: Record<string, string> = {
   '.webmanifest': 'application/manifest+json',
 };
 
-/** Serves `dist/`, or another folder, below `/` or another path on a free local port. */
-export async function serve(folder = built, below = '/'): Promise<{ url: string; server: Server }> {
+/** What `_headers` wants to be sent with every file, as hosts that know such a file do. */
+async function headersOf(folder: URL): Promise<Record<string, string>> {
+  const text = await readFile(new URL('_headers', folder), 'utf8').catch(() => '');
+  return Object.fromEntries([...text.matchAll(/^ {2}([\w-]+): (.*)$/gm)].map(([, name, value]) => [name, value]));
+}
+
+/** Serves `dist/`, or another folder, below `/` or another path on a free local port; `headers` replace those of `_headers`. */
+export async function serve(folder = built, below = '/', headers?: Record<string, string>): Promise<{ url: string; server: Server }> {
+  const sent = headers ?? (await headersOf(folder));
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const path = pathname.slice(below.length) || 'index.html';
     try {
       if (!pathname.startsWith(below)) throw new Error('outside');
       const body = await readFile(new URL(decodeURIComponent(path), folder));
-      response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream', 'content-length': body.length });
+      response.writeHead(200, { ...sent, 'content-type': types[extname(path)] ?? 'application/octet-stream', 'content-length': body.length });
       response.end(body);
     } catch {
       response.writeHead(404).end();

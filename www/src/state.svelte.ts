@@ -387,6 +387,10 @@ export class Explorer {
         this.refresh();
       }
       this.#refuse(photo.name, messageOf(error));
+    } else if (code === 'device-lost') {
+      // The session opened it again already, in vain.
+      this.error = t.errors.movedToCpu(messageOf(error));
+      void this.run('cpu');
     } else {
       this.error = messageOf(error);
     }

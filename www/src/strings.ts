@@ -244,6 +244,7 @@ export const en = {
     engine: (choice: string, message: string) => `${choice} could not be started. ${message}`,
     stopped: (message: string) => `${message} It is being started again.`,
     replaced: (cause: string, engine: string) => `${cause.replace(/\.?$/, '.')} It goes on by itself on ${engine}.`,
+    movedToCpu: (message: string) => `${message.replace(/\.?$/, '.')} The CPU takes over.`,
     noModel: 'No network ships with this copy of the page.',
   },
 

@@ -39,4 +39,9 @@ export const models: ModelInfo[] = [
   },
 ];
 
-export const bundled = { sk_shufflenet_v2_x1_0: new URL('data:application/octet-stream,weights') };
+export const bundled = {
+  sk_shufflenet_v2_x1_0: {
+    url: new URL('data:application/octet-stream,weights'),
+    sha256: '9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c',
+  },
+};

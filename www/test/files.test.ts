@@ -10,7 +10,6 @@ let files: WeightsFiles;
 beforeEach(async () => {
   LocalWorker.install();
   vi.stubGlobal('document', { baseURI: 'http://localhost/' });
-  vi.stubGlobal('fetch', async () => new Response('the bundled weights'));
   explorer = new Explorer();
   files = new WeightsFiles(explorer);
   await explorer.run('auto');

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import * as sklens from '../api/sklens';
 import * as fake from './fake-engine';
+import { bundled as fakeBundled } from './fake-models';
 import { LocalWorker } from './local-worker';
 
 const model = 'sk_shufflenet_v2_x1_0';
@@ -29,6 +30,16 @@ describe('open', () => {
     ['bad-weights', { model, weights: 'data:nonsense' }],
   ])('rejects with %s', async (code, options) => {
     expect(await codeOf(sklens.open(options))).toBe(code);
+  });
+
+  test('refuses shipped weights of which a bit has changed, and says so', async () => {
+    const file = fakeBundled[model];
+    const { url } = file;
+    file.url = new URL('data:application/octet-stream,veights');
+    await expect(sklens.open({ model })).rejects.toMatchObject({ code: 'bad-weights', message: expect.stringContaining(file.sha256) });
+    expect(fake.behaviour.opened).toEqual([]);
+    file.url = url;
+    expect(await codeOf(sklens.open({ model }))).toBe('resolved');
   });
 
   test('a worker that cannot start rejects', async () => {

@@ -40,9 +40,11 @@ beforeEach(() => {
   LocalWorker.install();
   vi.stubGlobal('Image', LocalImage);
   vi.stubGlobal('document', { baseURI: 'http://localhost/' });
-  vi.stubGlobal('fetch', async (url: URL | string) =>
-    String(url).endsWith('.json') ? Response.json([entry]) : new Response(`bytes of ${url}`),
-  );
+  const { fetch } = globalThis;
+  vi.stubGlobal('fetch', async (url: URL | string) => {
+    if (String(url).startsWith('data:')) return fetch(url);
+    return String(url).endsWith('.json') ? Response.json([entry]) : new Response(`bytes of ${url}`);
+  });
   vi.spyOn(URL, 'createObjectURL').mockImplementation((file) => ((file as File).type === 'text/plain' ? 'unreadable' : 'blob:'));
   vi.spyOn(URL, 'revokeObjectURL').mockImplementation(() => undefined);
 });
@@ -183,4 +185,21 @@ test('a view asks about what is on show', async () => {
   const [result] = await explorer.ask({ scales: [1.5], tensors: [] });
   expect(result?.scale).toBe(1.5);
   expect(result?.units[0]?.attention).toEqual(explorer.sweep[1]?.units[0]?.attention);
+});
+
+test('a GPU that is lost again while it is reopened leaves the CPU, with photo, zoom and results', async () => {
+  const explorer = await started();
+  await explorer.run('gpu');
+  await settled(explorer);
+  const { photo, current } = explorer;
+  fake.behaviour.loseDevice = 2;
+  explorer.zoomTo(1.3);
+  await vi.waitFor(() => expect(explorer.info?.backend).toBe('cpu'));
+  await settled(explorer);
+  expect(explorer.error).toContain('The CPU takes over.');
+  expect(explorer.backend).toBe('cpu');
+  expect(explorer.photo).toBe(photo);
+  explorer.zoomTo(1);
+  await settled(explorer);
+  expect(explorer.current?.units).toEqual(current?.units);
 });

@@ -1,5 +1,6 @@
 //! The project's own build steps: `cargo xtask demo`, `cargo xtask test` and their parts.
 
+mod audit;
 mod bench;
 mod page;
 mod process;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use percent_encoding::percent_decode_str;
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,15 +42,16 @@ pub fn start(listener: TcpListener, root: &Path) -> Result<(String, Vec<thread::
         bail!("{} has no index.html; build the page with `cargo xtask build`", root.display());
     }
     let root: Arc<Path> = root.canonicalize()?.into();
+    let headers: Arc<[Header]> = site_headers(&root)?.into();
     let address: SocketAddr = listener.local_addr()?;
     let server = Server::from_listener(listener, None).map_err(|error| anyhow!("the server did not start: {error}"))?;
     let server = Arc::new(server);
     let threads = (0..THREADS)
         .map(|_| {
-            let (server, root) = (Arc::clone(&server), Arc::clone(&root));
+            let (server, root, headers) = (Arc::clone(&server), Arc::clone(&root), Arc::clone(&headers));
             thread::spawn(move || {
                 while let Ok(request) = server.recv() {
-                    answer(request, &root);
+                    answer(request, &root, &headers);
                 }
             })
         })
@@ -58,16 +59,36 @@ pub fn start(listener: TcpListener, root: &Path) -> Result<(String, Vec<thread::
     Ok((format!("http://{address}/"), threads))
 }
 
-fn answer(request: Request, root: &Path) {
+/// What the site's `_headers` wants to be sent with every file, the security policy above all: without it the policy in
+/// the page would not reach the page's worker.
+fn site_headers(root: &Path) -> Result<Vec<Header>> {
+    let path = root.join("_headers");
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let indented = text.lines().skip_while(|line| *line != "/*").skip(1).take_while(|line| line.starts_with("  "));
+    indented
+        .map(|line| {
+            line.trim()
+                .parse()
+                .map_err(|()| anyhow!("{}: {line:?} is no header of the form NAME: VALUE", path.display()))
+        })
+        .collect()
+}
+
+fn answer(request: Request, root: &Path, headers: &[Header]) {
     // A failed write means that the browser went away, which is its right.
     let _ = match request.method() {
         Method::Get | Method::Head => {
             match resolve(root, request.url()).and_then(|path| Some((File::open(&path).ok()?, path))) {
-                Some((file, path)) => request.respond(
-                    Response::from_file(file)
+                Some((file, path)) => {
+                    let mut response = Response::from_file(file)
                         .with_header(header("Content-Type", media_type(&path)))
-                        .with_header(header("Cache-Control", "no-cache")),
-                ),
+                        .with_header(header("Cache-Control", "no-cache"));
+                    headers.iter().for_each(|header| response.add_header(header.clone()));
+                    request.respond(response)
+                }
                 None => request.respond(Response::from_string("not found").with_status_code(404)),
             }
         }
@@ -122,7 +143,6 @@ fn header(name: &str, value: &str) -> Header {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::io::{Read, Write};
     use std::net::TcpStream;
 
@@ -158,6 +178,22 @@ mod tests {
         assert!(weights.contains("Content-Type: application/octet-stream\r\n"), "{weights}");
         assert!(weights.contains("Content-Length: 9\r\n"), "{weights}");
         assert_eq!(media_type(Path::new("engine_bg.wasm")), "application/wasm");
+    }
+
+    #[test]
+    fn every_file_carries_the_headers_of_the_site() {
+        let (_folder, root) = site();
+        let rules =
+            "/other\n  X-Other: no\n/*\n  Content-Security-Policy: default-src 'none'; img-src blob:\n  X-A: b\n";
+        fs::write(root.join("_headers"), rules).unwrap();
+        let (url, _threads) = start(bind(Some(0)).unwrap(), &root).unwrap();
+        for path in ["/", "/models/a%20b.safetensors"] {
+            let answer = get(&url, path);
+            assert!(answer.contains("Content-Security-Policy: default-src 'none'; img-src blob:\r\n"), "{answer}");
+            assert!(answer.contains("X-A: b\r\n") && !answer.contains("X-Other"), "{answer}");
+        }
+        fs::write(root.join("_headers"), "/*\n  no header\n").unwrap();
+        assert!(start(bind(Some(0)).unwrap(), &root).unwrap_err().to_string().contains("no header"));
     }
 
     #[test]

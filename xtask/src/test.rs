@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::audit;
 use crate::page;
 use crate::process;
 use crate::project::Project;
@@ -28,6 +29,8 @@ pub enum Check {
     Format,
     /// Clippy, natively and for wasm32, without warnings
     Clippy,
+    /// Known weaknesses, licences and origins of dependencies, where cargo-deny and the registries allow it
+    Audit,
     /// Native tests
     Native,
     /// Documentation without warnings
@@ -51,6 +54,7 @@ pub fn run(project: &Project, steps: &mut Steps, only: &[Check]) -> Result<()> {
         match check {
             Check::Format => steps.run("format", || cargo(project, &["fmt", "--all", "--check"]))?,
             Check::Clippy => clippy(project, steps, &toolchain)?,
+            Check::Audit => audit::run(project, steps)?,
             Check::Native => native(project, steps)?,
             Check::Docs => steps.run("documentation", || documentation(project))?,
             Check::Wasm => wasm::build(project, steps, &toolchain)?,
