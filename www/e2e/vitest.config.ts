@@ -5,6 +5,8 @@ export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   test: {
     include: ['*.test.ts'],
+    // Node has it without this from version 22 on.
+    execArgv: ['--experimental-websocket'],
     // Software rendering of WebGPU is slow, and two browsers at once would only slow each other down.
     testTimeout: 300_000,
     hookTimeout: 300_000,
