@@ -1,5 +1,8 @@
 /** Files that a visitor may drop: the right result, or a sentence that helps. */
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, visit, type Site } from './browser';
@@ -64,6 +67,69 @@ test.each([
   await page.locator(`.frame img[alt*="${width}.png"]`).waitFor();
   await settled(page);
   expect(await page.getByRole('alert').textContent()).toBe('');
+});
+
+test('of an animated GIF the first picture is analysed', async () => {
+  const gif = 'R0lGODlhCAAIAIEAAMgeHgAAAAAAAAAAACH/C05FVFNDQVBFMi4wAwEAAAAh+QQACgAAACwAAAAACAAIAAAIDwABCBxIsKDBgwgTKkwYEAAh+QQBCgABACwAAAAACAAIAIEeyB4AAAAAAAAAAAAIDwABCBxIsKDBgwgTKkwYEAAh+QQBCgABACwAAAAACAAIAIEeHsgAAAAAAAAAAAAIDwABCBxIsKDBgwgTKkwYEAA7';
+  await drop(page, Buffer.from(gif, 'base64'), 'animated.gif', 'image/gif');
+  await page.locator('.frame img[alt*="animated.gif"]').waitFor();
+  await settled(page);
+  expect(await page.getByRole('alert').textContent()).toBe('');
+});
+
+test('a drawing in SVG is refused in words, and its script does not run', async () => {
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200"><script>window.injected = true</script><circle cx="150" cy="100" r="60"/></svg>';
+  await drop(page, Buffer.from(svg), 'drawing.svg', 'image/svg+xml');
+  await page.getByRole('alert').getByText(/JPEG, PNG/).waitFor();
+  await settled(page);
+  expect(await page.evaluate(() => 'injected' in window)).toBe(false);
+});
+
+/** A black picture of so many pixels, as PNG. */
+function blackPng(side: number): Buffer {
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    sum.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, sum]);
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(side, 0);
+  header.writeUInt32BE(side, 4);
+  // Eight bits, grey.
+  header[8] = 8;
+  const pixels = deflateSync(Buffer.alloc(side * (side + 1)), { level: 1 });
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
+}
+
+test('a picture of 100 megapixels is analysed, one of 196 is refused in words', async () => {
+  await drop(page, blackPng(10_000), 'large.png', 'image/png');
+  await page.locator('.frame img[alt*="large.png"]').waitFor();
+  await settled(page, 240_000);
+  expect(await page.getByRole('alert').textContent()).toBe('');
+  await drop(page, blackPng(14_000), 'larger.png', 'image/png');
+  await page.getByRole('alert').getByText(/megapixels|previous photo stays/i).waitFor({ timeout: 120_000 });
+  await settled(page, 120_000);
+  expect(await shown()).toContain('large.png');
+});
+
+test('a picture is found in a dropped folder, beside documents and in folders within', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sklens-folder-'));
+  await mkdir(join(folder, 'notes', 'older'), { recursive: true });
+  await writeFile(join(folder, 'list.txt'), 'words');
+  await writeFile(join(folder, '.hidden'), 'words');
+  await writeFile(join(folder, 'notes', 'older', 'found.jpg'), jpeg);
+  const control = await page.context().newCDPSession(page);
+  const data = { items: [], files: [folder], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await control.send('Input.dispatchDragEvent', { type, x: 700, y: 300, data });
+  }
+  await page.locator('.frame img[alt*="found.jpg"]').waitFor();
+  await settled(page);
+  expect(await page.getByRole('alert').textContent()).toBe('');
+  await rm(folder, { recursive: true });
 });
 
 test('of 200 things dropped at once, documents among them, a picture is shown', async () => {

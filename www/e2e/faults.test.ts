@@ -1,0 +1,158 @@
+/** What can break under an open page, broken on purpose: it says what happened, keeps what it shows and goes on by itself. */
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openSite, visit, type Gpu, type Site } from './browser';
+import { attentionChange, drop, galleryFiles, galleryPhoto, read, runOn, settled, zoomTo } from './explorer';
+
+/** Opening a network anew on a software adapter takes this long at most. */
+const PATIENCE = 240_000;
+
+let site: Site;
+const opened = (gpu: Gpu) => {
+  beforeAll(async () => {
+    site = await openSite(gpu);
+  });
+  afterAll(() => site.close());
+};
+
+/** What a visitor chose. */
+async function chosen(page: Page) {
+  return {
+    photo: await page.locator('.frame img').getAttribute('alt'),
+    zoom: await page.locator('#zoom').inputValue(),
+    unit: await page.locator('.picker strong').textContent(),
+    network: await page.locator('#engine dd').first().textContent(),
+    view: new URL(page.url()).hash,
+  };
+}
+
+const alert = (page: Page) => page.getByRole('alert');
+const backend = (page: Page) => page.locator('#engine [data-backend]').getAttribute('data-backend');
+/** Moves the crop, which asks for another analysis. */
+const move = async (page: Page, key: 'ArrowLeft' | 'ArrowRight') => {
+  await page.getByRole('group', { name: 'The part that the network sees' }).focus();
+  await page.keyboard.press(`Shift+${key}`);
+};
+
+describe('the process of the GPU', () => {
+  opened('webgpu');
+  const kill = async () => {
+    const control = await site.browser.newBrowserCDPSession();
+    // The answer may die with the process.
+    await control.send('Browser.crashGpuProcess').catch(() => undefined);
+    await control.detach();
+  };
+
+  test('dies in the middle of a run, then again during the recovery', async () => {
+    const { page } = await visit(site);
+    await settled(page);
+    await zoomTo(page, 2);
+    await move(page, 'ArrowLeft');
+    await settled(page);
+    await runOn(page, 'gpu');
+    const [before, kept] = [await read(page), await chosen(page)];
+
+    await move(page, 'ArrowRight');
+    await page.locator('main[aria-busy=true]').waitFor();
+    await kill();
+    await settled(page, PATIENCE);
+    expect(await alert(page).textContent()).toMatch(/(lost|GPU failed).*goes on by itself/);
+    expect(await backend(page)).toBe('gpu');
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await move(page, 'ArrowLeft');
+    await settled(page, PATIENCE);
+    expect(attentionChange(before, await read(page))).toBeLessThan(1.01e-3);
+    expect(await chosen(page)).toEqual(kept);
+
+    await move(page, 'ArrowRight');
+    await page.locator('main[aria-busy=true]').waitFor();
+    for (let again = 0; again < 3; again++) {
+      await kill();
+      await page.waitForTimeout(700);
+    }
+    await settled(page, PATIENCE);
+    expect(await alert(page).textContent()).toMatch(/lost|GPU failed|no graphics adapter/i);
+    await move(page, 'ArrowLeft');
+    await settled(page, PATIENCE);
+    const after = await read(page);
+    expect(attentionChange(before, after)).toBeLessThan(1.01e-3);
+    expect(after.predictions.map(({ label }) => label)).toEqual(before.predictions.map(({ label }) => label));
+    expect(await chosen(page)).toEqual(kept);
+    await page.close();
+  }, 4 * PATIENCE);
+});
+
+describe('without a GPU', () => {
+  opened('none');
+
+  test('a worker that dies during an analysis is replaced and the analysis repeated', async () => {
+    const { page } = await visit(site);
+    await settled(page);
+    const [first, second] = await galleryFiles();
+    await drop(page, await galleryPhoto(first as string), 'first.jpg', 'image/jpeg');
+    await page.locator('.frame img[alt*="first"]').waitFor();
+    await settled(page);
+    await zoomTo(page, 1.4);
+
+    // The next photo that it reads is its end, and no answer will ever come.
+    await page.workers()[0]?.evaluate(() => {
+      Blob.prototype.arrayBuffer = () => {
+        setTimeout(() => {
+          throw new Error('a fault on purpose');
+        });
+        return new Promise(() => undefined);
+      };
+    });
+    await drop(page, await galleryPhoto(second as string), 'second.jpg', 'image/jpeg');
+    await alert(page).getByText('a fault on purpose').waitFor({ timeout: PATIENCE });
+    await settled(page);
+    expect(await page.locator('.frame img').getAttribute('alt')).toContain('second');
+    const repeated = await read(page);
+
+    await drop(page, await galleryPhoto(second as string), 'once more.jpg', 'image/jpeg');
+    await page.locator('.frame img[alt*="once more"]').waitFor();
+    await settled(page);
+    expect(await alert(page).textContent()).toBe('');
+    expect(attentionChange(repeated, await read(page))).toBeLessThan(1.01e-3);
+    await page.close();
+  });
+
+  test('a worker that dies while nothing runs is replaced', async () => {
+    const { page } = await visit(site);
+    await settled(page);
+    await zoomTo(page, 1.6);
+    const [before, kept] = [await read(page), await chosen(page)];
+    for (const fault of ['one fault', 'another fault']) {
+      await page.workers()[0]?.evaluate((message) => {
+        setTimeout(() => {
+          throw new Error(message);
+        });
+      }, fault);
+      await alert(page).getByText(fault).waitFor({ timeout: PATIENCE });
+      await settled(page);
+    }
+    await move(page, 'ArrowRight');
+    await settled(page);
+    await move(page, 'ArrowLeft');
+    await settled(page);
+    expect(attentionChange(before, await read(page))).toBeLessThan(1.01e-3);
+    expect(await chosen(page)).toEqual(kept);
+    await page.close();
+  });
+
+  test('a page that is frozen in the background for a while goes on where it was', async () => {
+    const { page, problems } = await visit(site);
+    await settled(page);
+    const control = await page.context().newCDPSession(page);
+    await page.locator('#zoom').fill('2.3');
+    await control.send('Page.setWebLifecycleState', { state: 'frozen' });
+    await new Promise((done) => setTimeout(done, 3000));
+    await control.send('Page.setWebLifecycleState', { state: 'active' });
+    await settled(page);
+    expect((await read(page)).now).toContain('2.30×');
+    await zoomTo(page, 1.1);
+    expect((await read(page)).now).toContain('1.10×');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+});
