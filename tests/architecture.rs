@@ -68,3 +68,19 @@ fn only_the_gpu_folder_names_wgpu() {
         assert!(!text.contains("wgpu::"), "{}", path.display());
     }
 }
+
+#[test]
+fn every_unsafe_block_is_listed_with_its_proof() {
+    let root = Path::new(ROOT);
+    let mut found = Vec::new();
+    for path in sources(&root.join("src")) {
+        let text = fs::read_to_string(&path).expect("a source");
+        let code = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
+        let name = path.strip_prefix(root).expect("below the root").to_string_lossy().replace('\\', "/");
+        found.extend(code.filter(|line| line.split_whitespace().any(|word| word == "unsafe")).map(|_| name.clone()));
+    }
+    let page = fs::read_to_string(root.join("docs/threat-model.md")).expect("the threat model");
+    let list = page.split("`unsafe` in the crate").nth(1).expect("the list");
+    let listed: Vec<&str> = list.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(found, listed);
+}
