@@ -3,16 +3,16 @@
 use super::conv_step::blocks;
 use super::*;
 use crate::cpu::gemm::{Matrix, multiply_add};
+use crate::cpu::simd::mul_add;
 use crate::graph::Conv2d;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
 /// The gradient of a convolution with respect to its input, of any kernel, stride, padding, dilation and groups.
 ///
-/// On the GPU a convolution whose input has zeros between its positions; on the CPU every position of g adds to the
-/// window that it was computed from.
+/// On the GPU a convolution whose input has zeros between its positions; on the CPU only what is not such a zero counts.
 #[derive(Clone, Debug)]
 pub struct ConvTranspose {
     /// The convolution.
@@ -39,6 +39,17 @@ impl ConvTranspose {
     fn target(&self, at: usize, tap: usize, size: usize) -> Option<usize> {
         let tap = self.conv.kernel - 1 - tap;
         (at * self.conv.stride + tap * self.conv.dilation).checked_sub(self.conv.padding).filter(|&y| y < size)
+    }
+    /// The same the other way round: for each coordinate of y below `size`, the taps of the turned weight and the
+    /// coordinates of g below `count` that add to it.
+    fn sources(&self, size: usize, count: usize) -> Vec<Vec<[usize; 2]>> {
+        let mut sources = vec![Vec::new(); size];
+        for (tap, at) in (0..self.conv.kernel).flat_map(|tap| (0..count).map(move |at| (tap, at))) {
+            if let Some(y) = self.target(at, tap, size) {
+                sources[y].push([tap, at]);
+            }
+        }
+        sources
     }
 }
 
@@ -80,80 +91,136 @@ impl Kernel for ConvTranspose {
     }
     fn run(&self, context: &mut CpuContext) {
         let (g, y) = (context.view(self.step.input), context.view(self.step.output));
-        context.write(self.step.output, |context, out| {
-            for n in 0..context.batch {
-                (0..y.positions()).for_each(|p| out[y.offset(n, p, 0)..][..y.quads() * LANES].fill(0.0));
-                match self.conv.groups {
-                    1 => self.dense(context, n, g, y, out),
-                    _ => self.groups(context, n, g, y, out),
-                }
-            }
+        context.write(self.step.output, |context, out| match self.conv.groups {
+            1 => self.dense(context, g, y, out),
+            _ => self.groups(context, g, y, out),
         });
     }
 }
 
-/// Positions of g that are multiplied at once.
-const PANEL: usize = 256;
+/// Floats of products that are worked on at once, so that they stay in the cache.
+const PANEL: usize = 1 << 14;
+/// Columns from which on a product of matrices is fast.
+const MIN_COLUMNS: usize = 64;
 
 impl ConvTranspose {
-    /// One product of matrices for every tap, whose rows are added where they belong.
-    fn dense(&self, context: &CpuContext, n: usize, g: &View, y: &View, out: &mut [f32]) {
-        let (rows, columns) = (g.quads() * LANES, y.quads() * LANES);
+    /// Products of matrices, for several taps at once where y is narrow; their rows are added where they belong.
+    fn dense(&self, context: &CpuContext, g: &View, y: &View, out: &mut [f32]) {
+        let (rows, columns, taps) = (g.quads() * LANES, y.quads() * LANES, self.conv.kernel.pow(2));
         let (weights, values) = (context.constant(0).floats(), context.read(self.step.input));
-        let mut products = vec![0.0; PANEL * columns];
-        for panel in blocks(g.positions(), PANEL) {
-            let a = Matrix { values: &values[g.offset(n, panel.start, 0)..], stride: g.stride * LANES };
-            for tap in 0..self.conv.kernel.pow(2) {
-                let products = &mut products[..panel.len() * columns];
+        for n in 0..context.batch {
+            (0..y.positions()).for_each(|p| out[y.offset(n, p, 0)..][..columns].fill(0.0));
+        }
+        for taps in blocks(taps, MIN_COLUMNS.div_ceil(columns)) {
+            let stride = taps.len() * columns;
+            let beside = beside(&weights[taps.start * rows * columns..], taps.len(), rows, columns);
+            let b = Matrix { values: &beside, stride };
+            let height = (PANEL / stride).clamp(32, 256);
+            let mut products = vec![0.0; height * stride];
+            for (n, panel) in (0..context.batch).flat_map(|n| blocks(g.positions(), height).map(move |p| (n, p))) {
+                let a = Matrix { values: &values[g.offset(n, panel.start, 0)..], stride: g.stride * LANES };
+                let products = &mut products[..panel.len() * stride];
                 products.fill(0.0);
-                let b = Matrix { values: &weights[tap * rows * columns..][..rows * columns], stride: columns };
-                multiply_add([panel.len(), rows, columns], a, b, products, columns);
-                self.add(tap, panel.clone(), products, n, [g, y], out);
+                multiply_add([panel.len(), rows, stride], a, b, products, stride);
+                for (p, row) in panel.zip(products.chunks_exact(stride)) {
+                    self.add(taps.clone(), p, row, n, [g, y], out);
+                }
             }
         }
     }
 
-    fn add(&self, tap: usize, panel: Range<usize>, products: &[f32], n: usize, [g, y]: [&View; 2], out: &mut [f32]) {
-        let columns = y.quads() * LANES;
-        let (ky, kx) = (tap / self.conv.kernel, tap % self.conv.kernel);
-        for (p, row) in panel.zip(products.chunks_exact(columns)) {
-            let target = (self.target(p / g.width, ky, y.height), self.target(p % g.width, kx, y.width));
-            if let (Some(ty), Some(tx)) = target {
-                let out = &mut out[y.offset(n, ty * y.width + tx, 0)..][..columns];
-                out.iter_mut().zip(row).for_each(|(o, v)| *o += v);
+    /// Adds the products of position `p` of g, tap by tap.
+    fn add(&self, taps: Range<usize>, p: usize, products: &[f32], n: usize, [g, y]: [&View; 2], out: &mut [f32]) {
+        let (kernel, columns) = (self.conv.kernel, y.quads() * LANES);
+        for (tap, products) in taps.zip(products.chunks_exact(columns)) {
+            let row = self.target(p / g.width, tap / kernel, y.height);
+            let column = self.target(p % g.width, tap % kernel, y.width);
+            if let (Some(row), Some(column)) = (row, column) {
+                let out = &mut out[y.offset(n, row * y.width + column, 0)..][..columns];
+                out.iter_mut().zip(products).for_each(|(o, v)| *o += v);
             }
         }
     }
 
     /// Quad by quad of y, from the quads of g in its reach.
-    fn groups(&self, context: &CpuContext, n: usize, g: &View, y: &View, out: &mut [f32]) {
+    fn groups(&self, context: &CpuContext, g: &View, y: &View, out: &mut [f32]) {
         let (weights, first) = (context.constant(0).floats(), context.constant(1).table());
         let (weights, _) = weights[..weights.len() - y.quads() * LANES].as_chunks::<LANES>();
-        let (taps, values) = (self.conv.kernel.pow(2), context.read(self.step.input));
-        let count = weights.len() / (y.quads() * taps * LANES);
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (p, tap) in (0..g.positions()).flat_map(|p| (0..taps).map(move |tap| (p, tap))) {
-                    let (ky, kx) = (tap / self.conv.kernel, tap % self.conv.kernel);
-                    let target = (self.target(p / g.width, ky, y.height), self.target(p % g.width, kx, y.width));
-                    let (Some(ty), Some(tx)) = target else { continue };
-                    let (quads, _) = out[y.offset(n, ty * y.width + tx, 0)..][..y.quads() * LANES].as_chunks_mut();
-                    for (k, quad) in quads.iter_mut().enumerate() {
-                        let x = &values[g.offset(n, p, first[k] as usize)..][..count * LANES];
-                        let weights = &weights[(k * taps + tap) * count * LANES..][..count * LANES];
-                        multiply_quad(quad, x, weights);
-                    }
-                }
-            },
-        );
+        let (weights, _) = weights.as_chunks::<LANES>();
+        let (rows, columns) = (self.sources(y.height, g.height), self.sources(y.width, g.width));
+        let values = context.read(self.step.input);
+        let per_quad = weights.len() / y.quads();
+        for (n, k) in (0..context.batch).flat_map(|n| (0..y.quads()).map(move |k| (n, k))) {
+            Arch::new().dispatch(QuadOfImage {
+                kernel: self.conv.kernel,
+                rows: &rows,
+                columns: &columns,
+                g,
+                input: values[g.offset(n, 0, first[k] as usize)..].as_chunks().0,
+                weights: &weights[k * per_quad..][..per_quad],
+                out: &mut out[y.offset(n, 0, k)..],
+                stride: y.stride * LANES,
+            });
+        }
     }
 }
 
-/// `quad += Σ x · row`.
+/// The matrices `rows × columns` of successive taps side by side.
+fn beside(weights: &[f32], taps: usize, rows: usize, columns: usize) -> Vec<f32> {
+    let mut beside = Vec::with_capacity(rows * taps * columns);
+    for row in 0..rows {
+        (0..taps).for_each(|tap| beside.extend_from_slice(&weights[(tap * rows + row) * columns..][..columns]));
+    }
+    beside
+}
+
+type Quad = [f32; LANES];
+
+/// One quad of y at every position of one batch item.
+struct QuadOfImage<'a> {
+    kernel: usize,
+    /// [`ConvTranspose::sources`] of the rows of y.
+    rows: &'a [Vec<[usize; 2]>],
+    columns: &'a [Vec<[usize; 2]>],
+    g: &'a View,
+    /// Quads of the item, from the first in the reach of this quad of y.
+    input: &'a [Quad],
+    /// `[tap][quad of g][lane of g]`.
+    weights: &'a [[Quad; LANES]],
+    out: &'a mut [f32],
+    /// Floats from one position of y to the next.
+    stride: usize,
+}
+
+impl WithSimd for QuadOfImage<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let count = self.weights.len() / self.kernel.pow(2);
+        for (y, rows) in self.rows.iter().enumerate() {
+            for (x, columns) in self.columns.iter().enumerate() {
+                let mut sum = [0.0; LANES];
+                for ([ky, gy], [kx, gx]) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)))
+                {
+                    let quads = &self.input[(gy * self.g.width + gx) * self.g.stride..][..count];
+                    let weights = &self.weights[(ky * self.kernel + kx) * count..][..count];
+                    for (g, w) in quads.iter().zip(weights) {
+                        multiply_add_quad::<S>(&mut sum, g, w);
+                    }
+                }
+                self.out[(y * self.columns.len() + x) * self.stride..][..LANES].copy_from_slice(&sum);
+            }
+        }
+    }
+}
+
+/// `sum += Σ wₗ·gₗ`.
 #[inline(always)]
-fn multiply_quad(quad: &mut [f32; LANES], x: &[f32], rows: &[[f32; LANES]]) {
-    for (x, row) in x.iter().zip(rows) {
-        quad.iter_mut().zip(row).for_each(|(q, w)| *q += x * w);
+fn multiply_add_quad<S: Simd>(sum: &mut Quad, g: &Quad, rows: &[Quad; LANES]) {
+    for (g, row) in g.iter().zip(rows) {
+        for (s, w) in sum.iter_mut().zip(row) {
+            *s = mul_add::<S>(*g, *w, *s);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::graph::{self, PoolKind};
 use crate::plan::LANES;
+use pulp::Arch;
 
 pub(super) const SHADER: &Shader =
     &Shader { name: "pool_backward", wgsl: include_str!("../../shaders/pool_backward.wgsl"), entry: "main" };
@@ -63,35 +64,57 @@ impl Kernel for PoolBackward {
         let width = y.quads() * LANES;
         context.write(self.output, |context, out| {
             let (gradient, values) = (context.read(self.gradient), context.read(self.input));
-            let mut best = vec![(f32::NEG_INFINITY, 0); width];
-            for n in 0..context.batch {
-                (0..y.positions()).for_each(|p| out[y.offset(n, p, 0)..][..width].fill(0.0));
-                for p in 0..g.positions() {
-                    let gradient = &gradient[g.offset(n, p, 0)..][..width];
-                    let (rows, columns) =
-                        (self.pool.window(p / g.width, x.height), self.pool.window(p % g.width, x.width));
-                    let share = 1.0 / (rows.len() * columns.len()) as f32;
-                    best.fill((f32::NEG_INFINITY, y.offset(n, rows.start * x.width + columns.start, 0)));
-                    for position in rows.flat_map(|row| columns.clone().map(move |c| row * x.width + c)) {
-                        if self.pool.kind == PoolKind::Average {
-                            let out = &mut out[y.offset(n, position, 0)..][..width];
-                            out.iter_mut().zip(gradient).for_each(|(out, g)| *out += g * share);
-                            continue;
-                        }
-                        let pixel = &values[x.offset(n, position, 0)..][..width];
-                        let start = y.offset(n, position, 0);
-                        for (best, &v) in best.iter_mut().zip(pixel).filter(|(best, v)| **v > best.0) {
-                            *best = (v, start);
+            let (mut best, mut first) = (vec![0.0; width], vec![0; width]);
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for n in 0..context.batch {
+                        (0..y.positions()).for_each(|p| out[y.offset(n, p, 0)..][..width].fill(0.0));
+                        for p in 0..g.positions() {
+                            let gradient = &gradient[g.offset(n, p, 0)..][..width];
+                            let (rows, columns) =
+                                (self.pool.window(p / g.width, x.height), self.pool.window(p % g.width, x.width));
+                            let share = 1.0 / (rows.len() * columns.len()) as f32;
+                            let window = rows.flat_map(|row| columns.clone().map(move |c| row * x.width + c));
+                            let targets = window.clone().map(|position| y.offset(n, position, 0));
+                            if self.pool.kind == PoolKind::Max {
+                                let pixels = window.map(|position| &values[x.offset(n, position, 0)..][..width]);
+                                first_maximum(pixels, &mut best, &mut first);
+                                targets.enumerate().for_each(|(i, start)| {
+                                    give_where(i as u32, &first, gradient, &mut out[start..][..width]);
+                                });
+                            } else {
+                                targets.for_each(|start| {
+                                    let out = &mut out[start..][..width];
+                                    out.iter_mut().zip(gradient).for_each(|(out, g)| *out += g * share);
+                                });
+                            }
                         }
                     }
-                    if self.pool.kind == PoolKind::Max {
-                        best.iter()
-                            .zip(gradient)
-                            .enumerate()
-                            .for_each(|(lane, ((_, start), g))| out[start + lane] += g);
-                    }
-                }
-            }
+                },
+            );
         });
+    }
+}
+
+/// By lane the largest of the pixels, and which of them is the first to have it.
+#[inline(always)]
+fn first_maximum<'a>(pixels: impl Iterator<Item = &'a [f32]>, best: &mut [f32], first: &mut [u32]) {
+    best.fill(f32::NEG_INFINITY);
+    first.fill(0);
+    for (i, pixel) in (0_u32..).zip(pixels) {
+        for ((best, first), &v) in best.iter_mut().zip(first.iter_mut()).zip(pixel) {
+            let larger = v > *best;
+            *best = if larger { v } else { *best };
+            *first = if larger { i } else { *first };
+        }
+    }
+}
+
+/// Adds the gradient in the lanes whose maximum is pixel `i`.
+#[inline(always)]
+fn give_where(i: u32, first: &[u32], gradient: &[f32], out: &mut [f32]) {
+    for ((out, first), g) in out.iter_mut().zip(first).zip(gradient) {
+        *out += if *first == i { *g } else { 0.0 };
     }
 }
