@@ -7,7 +7,7 @@ mod receptive_field;
 use crate::analysis::{self, Analysis, TensorValues};
 use crate::backend::{Backend, Constants, Runner, Values};
 use crate::graph::{Branch, Graph};
-use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size};
+use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size, check_through};
 use crate::network::{Accuracy, Network, Paper, preset};
 use crate::overrides::RunOptions;
 use crate::plan::{LANES, Packing, Plan, PlanOptions};
@@ -190,6 +190,8 @@ pub struct View {
     pub center: [f64; 2],
     /// Input `[height, width]`; the model's default if absent.
     pub size: Option<[usize; 2]>,
+    /// Pixels of the shorter side that every view goes through first, so that all zooms are as blurred; none if absent.
+    pub through: Option<usize>,
     /// Overrides of attention, and tensors to return.
     #[serde(flatten)]
     pub run: RunOptions,
@@ -197,7 +199,7 @@ pub struct View {
 
 impl Default for View {
     fn default() -> Self {
-        Self { scales: vec![1.0], center: [0.5, 0.5], size: None, run: RunOptions::default() }
+        Self { scales: vec![1.0], center: [0.5, 0.5], size: None, through: None, run: RunOptions::default() }
     }
 }
 
@@ -212,6 +214,7 @@ impl View {
         }
         self.scales.iter().try_for_each(|&scale| check_scale(scale))?;
         check_center(self.center)?;
+        self.through.map_or(Ok(()), check_through)?;
         self.size.map_or(Ok(()), |size| check_size(size, network.sides()))?;
         check_run(&self.run, network)
     }
@@ -359,14 +362,18 @@ impl Session {
         let start = Instant::now();
         view.check(&self.network)?;
         let size = view.size.unwrap_or(self.preprocessing.input_size);
-        let preprocessing = self.preprocessing.clone();
+        let (preprocessing, whole) = (self.preprocessing.clone(), self.preprocessing.whole());
         let looks: Vec<_> = photos.iter().flat_map(|p| view.scales.iter().map(move |&scale| (p, scale))).collect();
         if looks.is_empty() {
             return Ok(Vec::new());
         }
         let fill = |n: usize, out: &mut [f32]| {
             let (photo, scale) = looks[n];
-            preprocessing.to_input(photo, size, scale, view.center, out)
+            let Some(pixels) = view.through else {
+                return preprocessing.to_input(photo, size, scale, view.center, out);
+            };
+            let few = preprocessing.through(photo, size, scale, view.center, pixels)?;
+            whole.to_input(&few, size, 1.0, [0.5, 0.5], out)
         };
         let mut results = self.run(size, looks.len(), &view.run, fill).await?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;

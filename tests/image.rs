@@ -148,6 +148,25 @@ fn prepares_a_large_photo_as_pillow() {
 }
 
 #[test]
+fn a_view_through_few_pixels_is_resized_twice() {
+    let image = WorkingImage::new(decode(&fixture("rotated.jpg")).unwrap());
+    let (photo, size, scale, center) = (image.photo(), [96, 64], 1.5, [0.4, 0.6]);
+    let preprocessing = Preprocessing::imagenet(size, 0.875);
+    for (pixels, few) in [(16, [24, 16]), (64, [96, 64])] {
+        let through = preprocessing.through(&image, size, scale, center, pixels).unwrap();
+        let crop = crop_box([photo.width(), photo.height()], few, 0.875, scale, center).unwrap();
+        assert_same(through.photo(), &resize(photo, crop, few, Interpolation::Bicubic), "through");
+        let mut twice = vec![0.0; 96 * 64 * 4];
+        preprocessing.whole().to_input(&through, size, 1.0, [0.5, 0.5], &mut twice).unwrap();
+        let mut once = vec![0.0; 96 * 64 * 4];
+        preprocessing.to_input(&image, size, scale, center, &mut once).unwrap();
+        // Through as many pixels as the input has, nothing is lost.
+        assert_eq!(once == twice, pixels == 64, "{pixels}");
+    }
+    assert!(preprocessing.through(&image, size, scale, center, 0).is_err());
+}
+
+#[test]
 fn working_image_is_reduced_only_from_twice_its_side() {
     for (side, factor) in [(1, 1), (767, 1), (1535, 1), (1536, 2), (2304, 3)] {
         let photo = Photo::from_rgb(vec![9; side * 2310 * 3], 2310, side).unwrap();

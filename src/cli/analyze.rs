@@ -1,9 +1,9 @@
 //! `sklens analyze`.
 
 use super::model::{ModelArgs, parse_size};
+use super::photos::read_photo;
 use super::{print, print_json};
 use crate::analysis::Analysis;
-use crate::image::{WorkingImage, decode};
 use crate::overrides::{Override, Overrides, RunOptions};
 use crate::session::View;
 use crate::weights::Source;
@@ -93,7 +93,7 @@ impl Analyze {
     /// If nothing can be analysed: unknown model, unusable weights, options out of range.
     pub fn run(&self) -> Result<usize> {
         let run = RunOptions { overrides: self.overrides.overrides(), tensors: self.tensors.clone() };
-        let view = View { scales: self.scales.clone(), center: self.center, size: self.size, run };
+        let view = View { scales: self.scales.clone(), center: self.center, size: self.size, through: None, run };
         let chosen = self.model.choose()?;
         view.check(&chosen.network)?;
         let mut session = self.model.open(chosen)?;
@@ -145,12 +145,6 @@ fn print_text(photo: &str, analysis: &Analysis) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The photo in the file `path`.
-pub(super) fn read_photo(path: &Path) -> Result<WorkingImage> {
-    let bytes = std::fs::read(path).map_err(|e| Error::bad_image(format!("cannot read the photo: {e}")))?;
-    Ok(WorkingImage::new(decode(&bytes)?))
 }
 
 fn read_tensor(path: &Path) -> Result<(Vec<f32>, [usize; 4])> {

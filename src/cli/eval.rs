@@ -1,23 +1,19 @@
 //! `sklens eval`.
 
-use super::analyze::read_photo;
-use super::labels::{Classes, Labelled, in_class_folders, listed, spread};
+use super::labels::{Classes, Labelled, in_class_folders, listed};
 use super::model::{ModelArgs, parse_size};
+use super::photos::{BATCH, decoded, spread};
 use super::{print, print_json};
 use crate::analysis::Analysis;
-use crate::image::WorkingImage;
 use crate::session::{Session, SessionInfo, View};
 use crate::{Error, Result};
 use clap::Args;
 use pollster::block_on;
 use serde::Serialize;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::thread;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Photos that are decoded, then run, together.
-const BATCH: usize = 32;
 /// Batches from one line of progress to the next.
 const BATCHES_PER_LINE: usize = 8;
 
@@ -103,7 +99,8 @@ impl Eval {
         let (mut count, mut unreadable) = (Count::default(), Vec::new());
         for (number, batch) in photos.chunks(BATCH).enumerate() {
             let (mut images, mut wanted) = (Vec::new(), Vec::new());
-            for (photo, image) in batch.iter().zip(decoded(batch)) {
+            let paths: Vec<&Path> = batch.iter().map(|photo| photo.path.as_path()).collect();
+            for (photo, image) in batch.iter().zip(decoded(&paths)) {
                 match image {
                     Ok(image) => {
                         images.push(image);
@@ -165,20 +162,6 @@ fn classes(session: &Session, info: &SessionInfo) -> Result<Classes> {
         return Err(Error::bad_weights(format!("metadata classes lists {} of {}", ids.len(), info.classes)));
     }
     Ok(Classes::new(info.classes, &ids, session.labels()))
-}
-
-/// The photos of a batch, in order, decoded on all cores.
-fn decoded(batch: &[Labelled]) -> Vec<Result<WorkingImage>> {
-    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let read = |part: &[Labelled]| part.iter().map(|photo| read_photo(&photo.path)).collect::<Vec<_>>();
-    thread::scope(|scope| {
-        let parts = batch.chunks(batch.len().div_ceil(workers).max(1));
-        let running: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
-        let join = |worker: thread::ScopedJoinHandle<'_, Vec<_>>| {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        running.into_iter().flat_map(join).collect()
-    })
 }
 
 fn so_far(count: &Count) -> String {

@@ -1,11 +1,10 @@
 //! Photos with the class that each shows.
 
+use super::photos::{entries, is_photo};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Endings of the files that count as photos in a folder of classes.
-const ENDINGS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 const HEADER: &str = "file,label";
 
 /// A photo and the index of its class.
@@ -95,42 +94,6 @@ pub(super) fn in_class_folders(folder: &Path, classes: &Classes) -> Result<Vec<L
     Ok(found)
 }
 
-/// At most `limit` of `photos`, evenly spread over the list.
-pub(super) fn spread(photos: Vec<Labelled>, limit: Option<usize>) -> Vec<Labelled> {
-    let count = photos.len();
-    match limit {
-        Some(limit) if limit < count => (0..limit).map(|i| photos[i * count / limit].clone()).collect(),
-        _ => photos,
-    }
-}
-
-/// The photos of `folder` and all folders in it, sorted.
-///
-/// # Errors
-/// `bad-option` if a folder cannot be read.
-pub(super) fn photos_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for path in entries(folder)? {
-        if path.is_dir() {
-            found.extend(photos_below(&path)?);
-        } else if is_photo(&path) {
-            found.push(path);
-        }
-    }
-    Ok(found)
-}
-
-fn is_photo(path: &Path) -> bool {
-    path.extension().is_some_and(|e| ENDINGS.iter().any(|ending| e.eq_ignore_ascii_case(ending)))
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let read = || std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
-    let mut paths = read().map_err(|e| Error::bad_option(format!("cannot read {}: {e}", folder.display())))?;
-    paths.sort();
-    Ok(paths)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,13 +123,5 @@ mod tests {
             let message = listed(Path::new("."), text, &classes()).unwrap_err().message;
             assert!(message.contains(why), "{text:?}: {message}");
         }
-    }
-
-    #[test]
-    fn a_limit_spreads_over_the_list() {
-        let all: Vec<_> = (0..10).map(|class| Labelled { path: PathBuf::new(), class }).collect();
-        let kept = |limit| spread(all.clone(), limit).iter().map(|p| p.class).collect::<Vec<_>>();
-        assert_eq!(kept(Some(4)), [0, 2, 5, 7]);
-        assert_eq!(kept(Some(11)), kept(None));
     }
 }

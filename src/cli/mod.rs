@@ -6,11 +6,14 @@ mod download;
 mod eval;
 mod inspect;
 mod labels;
+mod merge;
 mod model;
 mod models;
 mod network;
+mod photos;
 mod progress;
 mod receptive_field;
+mod sweep;
 mod weights;
 
 use crate::{Error, Result};
@@ -39,6 +42,10 @@ enum Command {
     Analyze(Box<analyze::Analyze>),
     /// Top-1 and top-5 accuracy on photos of known classes.
     Eval(eval::Eval),
+    /// Attention of every SK unit for the photos of a folder, as a Parquet file.
+    Sweep(Box<sweep::Sweep>),
+    /// The files of a sweep in shards as one, and its summary.
+    Merge(merge::Merge),
     /// The networks with parameters, multiply-adds and SK units.
     Models(models::Models),
     /// What a weights file holds, and whose weights it is.
@@ -54,6 +61,8 @@ pub fn run(cli: &Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Analyze(command) => command.run(),
         Command::Eval(command) => command.run(),
+        Command::Sweep(command) => command.run(),
+        Command::Merge(command) => command.run(),
         Command::Models(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Convert(command) => command.run(),

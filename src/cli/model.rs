@@ -9,6 +9,10 @@ use crate::weights::{Checkpoint, Source};
 use crate::{Error, ErrorCode, Result};
 use clap::{Args, ValueEnum};
 use pollster::block_on;
+use sha2::{Digest, Sha256};
+
+/// Bytes of a weights file that are read at once for its fingerprint.
+const FINGERPRINT_PART: u64 = 1 << 24;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum BackendArg {
@@ -38,6 +42,21 @@ pub(super) struct ModelArgs {
 pub(super) struct Chosen {
     pub network: Network,
     checkpoint: Checkpoint,
+}
+
+impl Chosen {
+    /// SHA-256 of the weights file, in hexadecimal.
+    ///
+    /// # Errors
+    /// `bad-weights` if it cannot be read.
+    pub fn fingerprint(&self) -> Result<String> {
+        let source = self.checkpoint.source();
+        let (length, mut hasher) = (source.length()?, Sha256::new());
+        for start in (0..length).step_by(FINGERPRINT_PART as usize) {
+            hasher.update(block_on(source.read(start..length.min(start + FINGERPRINT_PART)))?);
+        }
+        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
 }
 
 impl ModelArgs {

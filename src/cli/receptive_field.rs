@@ -1,8 +1,8 @@
 //! `sklens receptive-field`.
 
-use super::analyze::{OverrideArgs, parse_center, read_photo};
-use super::labels::photos_below;
+use super::analyze::{OverrideArgs, parse_center};
 use super::model::{ModelArgs, parse_size};
+use super::photos::{photos_below, read_photo};
 use super::{print, print_json};
 use crate::effective_field::{EffectiveField, FieldMean};
 use crate::graph::AttentionGradient;

@@ -18,6 +18,6 @@ pub use crop::{CropBox, MAX_SCALE, check_center, check_scale, crop_box};
 pub use decode::{MAX_PIXELS, decode};
 pub use format::{Format, sniff};
 pub use photo::Photo;
-pub use preprocess::{ChannelOrder, Interpolation, MAX_SIDE, Preprocessing, check_size};
+pub use preprocess::{ChannelOrder, Interpolation, MAX_SIDE, Preprocessing, check_size, check_through};
 pub use reduce::{WORKING_SIDE, WorkingImage, reduce};
 pub use resize::resize;

@@ -150,10 +150,47 @@ impl Preprocessing {
         Ok(())
     }
 
+    /// What an input at zoom `scale` shows, in so few pixels that its shorter side has `pixels`. Seen as a whole, by
+    /// [`Preprocessing::whole`], it is as blurred at every zoom.
+    ///
+    /// # Errors
+    /// `bad-option` if `pixels` is not from 1 to [`MAX_SIDE`], or where [`crop_box`] refuses.
+    pub fn through(
+        &self,
+        image: &WorkingImage,
+        size: [usize; 2],
+        scale: f64,
+        center: [f64; 2],
+        pixels: usize,
+    ) -> Result<WorkingImage> {
+        check_through(pixels)?;
+        let photo = image.photo();
+        let shorter = size[0].min(size[1]).max(1);
+        let few = size.map(|side| (side * pixels + shorter / 2) / shorter);
+        let crop = crop_box([photo.width(), photo.height()], few, self.crop_pct, scale, center)?;
+        Ok(WorkingImage::new(resize(photo, crop, few, self.interpolation)))
+    }
+
+    /// The same for pictures that are shown whole.
+    pub fn whole(&self) -> Self {
+        Self { crop_pct: 1.0, ..self.clone() }
+    }
+
     /// The normalised value of each byte in `channel`.
     fn table(&self, channel: usize) -> [f32; 256] {
         std::array::from_fn(|byte| (byte as f32 * self.value_scale - self.mean[channel]) / self.std[channel])
     }
+}
+
+/// Accepts the pixels of [`Preprocessing::through`].
+///
+/// # Errors
+/// `bad-option` otherwise.
+pub fn check_through(pixels: usize) -> Result<()> {
+    if (1..=MAX_SIDE).contains(&pixels) {
+        return Ok(());
+    }
+    Err(Error::bad_option(format!("through {pixels} pixels is out of range; it must be from 1 to {MAX_SIDE}")))
 }
 
 /// Accepts an input size `[h, w]` whose sides are both in `sides`.

@@ -159,7 +159,7 @@ impl Engine {
             Size::Sides(sides) => sides,
         });
         let run = RunOptions { overrides: options.r#override, tensors: options.tensors };
-        let view = View { scales: options.scales, center: options.center, size, run };
+        let view = View { scales: options.scales, center: options.center, size, through: None, run };
         let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
         results_to_js(&session.analyze(&photo.0, &view).await?)
     }

@@ -52,6 +52,11 @@ impl Checkpoint {
         Ok(Self { source, format, set: set.name, entries, metadata })
     }
 
+    /// Where its bytes are.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// The tensors by name, those that no network reads included.
     pub fn tensors(&self) -> &BTreeMap<String, Entry> {
         &self.entries
