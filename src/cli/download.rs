@@ -48,7 +48,8 @@ pub(super) fn check(file: &Path, expected: &str) -> Result<(), String> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// `bytes` as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

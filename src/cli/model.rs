@@ -1,5 +1,6 @@
 //! Options that choose the network, its weights and where it runs.
 
+use super::download::hex;
 use super::network::network;
 use super::weights::{WeightsArgs, recognised};
 use crate::bundled;
@@ -55,7 +56,7 @@ impl Chosen {
         for start in (0..length).step_by(FINGERPRINT_PART as usize) {
             hasher.update(block_on(source.read(start..length.min(start + FINGERPRINT_PART)))?);
         }
-        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&hasher.finalize()))
     }
 }
 

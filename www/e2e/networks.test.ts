@@ -55,6 +55,9 @@ describe('the dialog', () => {
   test('switches by keyboard, keeps photo and zoom, and marks random weights', async () => {
     await zoomTo(page, 1.4);
     const photo = await page.locator('.frame img').getAttribute('src');
+    const curves = () => page.locator('section[aria-labelledby=trend] figcaption').allTextContents();
+    await expect.poll(async () => (await curves()).join(), { timeout: 60_000 }).not.toBe('');
+    const before = await curves();
     await open();
     await page.getByRole('searchbox').fill('x0_5 paper');
     await page.getByRole('radio', { name: 'sk_shufflenet_v2_x0_5' }).focus();
@@ -62,6 +65,8 @@ describe('the dialog', () => {
     await page.getByRole('button', { name: 'Run with random weights' }).focus();
     await page.keyboard.press('Enter');
     await expect.poll(() => dialog().isVisible(), { timeout: 60_000 }).toBe(false);
+    // The curves of the network before are gone at once.
+    expect(await curves()).not.toEqual(before);
     await settled(page);
     expect(await page.locator('#engine dd').first().textContent()).toBe('sk_shufflenet_v2_x0_5');
     expect(await page.locator('.frame img').getAttribute('src')).toBe(photo);

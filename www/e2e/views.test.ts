@@ -162,6 +162,8 @@ test.each(['zoom', 'network', 'what-if', 'stimuli'])('the view %s fits a phone',
   await settled(page);
   await page.locator('.answer section').first().waitFor();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  expect(await page.getByRole('button', { name: 'Undo', exact: true }).isVisible()).toBe(true);
+  expect(await page.getByRole('button', { name: 'Copy link' }).isVisible()).toBe(true);
   expect(problems).toEqual([]);
   await page.close();
 });

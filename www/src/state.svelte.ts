@@ -1,49 +1,24 @@
 /** The page's state: what is shown, what runs, and the analysis that belongs to it. */
-import type {
-  AnalyzeOptions,
-  BackendChoice,
-  ImageInput,
-  Inspection,
-  ModelInfo,
-  NetworkDescription,
-  Progress,
-  Result,
-  Session,
-  SessionInfo,
-  UnitInfo,
-} from 'sklens';
-import * as sklens from 'sklens';
+import type { AnalyzeOptions, ImageInput, Result, Session, UnitInfo } from 'sklens';
 import { defaultUnit } from './lib/attention';
 import { clampCenter, type Point } from './lib/crop';
 import { fetchGallery, fetchPhoto, type GalleryEntry } from './lib/gallery';
 import { Latest } from './lib/latest';
+import { messageOf } from './lib/message';
 import type { Place } from './lib/permalink';
+import { decodePhoto, type Photo } from './lib/photo';
 import { Undo } from './lib/undo';
+import { RunningNetwork } from './state/network.svelte';
 import { t } from './strings';
+
+export type { NetworkChoice } from './state/network.svelte';
 
 /** The zooms of the paper's section 4.4. */
 export const PAPER_ZOOMS: readonly number[] = [1, 1.5, 2];
 export const ZOOM_RANGE = { min: 1, max: 3, step: 0.01 } as const;
 
-const preset = sklens.models().find(({ name }) => name === sklens.bundledModels()[0]);
-
-/** A photo on show, decoded for display. */
-export interface Photo {
-  blob: Blob;
-  image: HTMLImageElement;
-  name: string;
-  entry: GalleryEntry | null;
-}
-
-/** A network with its weights: a file, those bundled with the page, or random ones. */
-export interface NetworkChoice {
-  model: string | NetworkDescription;
-  weights?: Blob;
-  random?: boolean;
-}
-
 /** What the analyses in `results` belong to: results hold as long as this object is the current one. */
-interface Subject {
+export interface Subject {
   session: Session;
   photo: Photo;
   center: Point;
@@ -57,26 +32,16 @@ interface Shown {
   center: Point;
 }
 
-export class Explorer {
+export class Explorer extends RunningNetwork {
   gallery: GalleryEntry[] = $state.raw([]);
   photo: Photo | null = $state.raw(null);
   zoom: number = $state(1);
   center: Point = $state.raw([0.5, 0.5]);
   /** While the box is dragged only the present zoom is analysed. */
   dragging = $state(false);
-  unitName = $state(defaultUnit(preset?.units ?? []));
-  everyChannel = $state(false);
-
-  /** What runs, or will first. */
-  network: NetworkChoice | undefined = $state.raw(preset && { model: preset.name });
-  backend: BackendChoice = $state('auto');
-  info: SessionInfo | null = $state.raw(null);
-  opening = $state(true);
-  progress: Progress | null = $state.raw(null);
+  unitName = $state(defaultUnit(this.units));
   running = $state(false);
-  error: string | null = $state(null);
-  /** Why the last network could not be opened, in full; the one before still runs. */
-  misfit: string | null = $state(null);
+  everyChannel = $state(false);
 
   /** The analysis at the present zoom, or the last one while the next is under way. */
   current: Result | null = $state.raw(null);
@@ -87,8 +52,6 @@ export class Explorer {
   /** Whether `sweep` belongs to an earlier centre. */
   sweepStale = $state(false);
 
-  /** The preset's until the network is loaded, so that the page has its shape from the start. */
-  readonly units: readonly UnitInfo[] = $derived(this.info?.units ?? preset?.units ?? []);
   readonly unit: UnitInfo | undefined = $derived(this.units.find(({ name }) => name === this.unitName) ?? this.units[0]);
   /** Whether the numbers on show are an earlier photo's. */
   readonly stale: boolean = $derived(this.analysed?.photo !== this.photo);
@@ -101,15 +64,7 @@ export class Explorer {
       this.analysed?.center === this.center &&
       this.current?.scale === this.zoom,
   );
-  /** Whether {@link ask} has a network to ask. */
-  readonly ready: boolean = $derived(this.info !== null);
-  /** Whether what the network says means nothing. */
-  readonly random: boolean = $derived(this.info?.metadata.weights === 'random');
-  readonly cropPct: number = $derived(this.info?.cropPct ?? 1);
-
-  #session: Session | null = null;
   #previous: { photo: Photo | null; center: Point } | null = null;
-  #opened = 0;
   readonly #undo = new Undo<Shown>();
   /** How many steps {@link undo} can take. */
   undoable = $state(0);
@@ -148,8 +103,8 @@ export class Explorer {
 
   /** Asks the network about the photo and centre on show, besides the page's own analysis. */
   async ask(options: AnalyzeOptions, image: ImageInput | undefined = this.photo?.blob): Promise<Result[]> {
-    if (!this.#session || !image) return [];
-    return this.#session.analyze(image, { center: this.center, ...options });
+    if (!this.session || !image) return [];
+    return this.session.analyze(image, { center: this.center, ...options });
   }
 
   /** Goes back to the photo, zoom and centre before the last change. */
@@ -173,96 +128,13 @@ export class Explorer {
     this.refresh();
   }
 
-  /** Opens the present network on `backend`; whatever runs keeps running until the new engine is ready. */
-  async run(backend: BackendChoice): Promise<void> {
-    const network = this.network;
-    if (!network) {
-      this.opening = false;
-      this.error = t.errors.noModel;
-      return;
-    }
-    const before = this.backend;
-    this.backend = backend;
-    await this.#open(network, backend, (message) => {
-      this.error = t.errors.engine(t.engine.choices[backend], message);
-      if (this.#session) this.backend = before;
-    });
-  }
-
-  /** Opens another network beside the running one, which stays if that fails; tells whether it runs. */
-  async show(network: NetworkChoice): Promise<boolean> {
-    this.misfit = null;
-    await this.#open(network, this.backend, (message) => (this.misfit = message));
-    return this.network === network;
-  }
-
-  /** What a weights file tells; null where it cannot be read, or another is opened meanwhile. */
-  async inspect(file: Blob): Promise<Inspection | null> {
-    const turn = ++this.#opened;
-    this.misfit = null;
-    this.opening = true;
-    this.progress = { phase: 'weights', done: 0, total: 0 };
-    try {
-      const found = await sklens.inspect(file);
-      return turn === this.#opened ? found : null;
-    } catch (error) {
-      if (turn === this.#opened) this.misfit = messageOf(error);
-      return null;
-    } finally {
-      this.#settle(turn);
-    }
-  }
-
-  /** The figures of a described network. */
-  async describe(description: NetworkDescription): Promise<ModelInfo> {
-    if (!this.#session) throw new Error(t.networks.waiting);
-    return this.#session.describe(description);
-  }
-
-  async #open(network: NetworkChoice, backend: BackendChoice, refused: (message: string) => void): Promise<void> {
-    const turn = ++this.#opened;
-    this.opening = true;
-    try {
-      const session = await sklens.open({
-        ...network,
-        backend,
-        onProgress: (progress) => {
-          if (turn === this.#opened) this.progress = progress;
-        },
-      });
-      if (turn !== this.#opened) return session.close();
-      if (network !== this.network) this.#forget();
-      this.network = network;
-      this.#adopt(session);
-    } catch (error) {
-      if (turn !== this.#opened) return;
-      refused(messageOf(error));
-    } finally {
-      this.#settle(turn);
-    }
-  }
-
-  #settle(turn: number): void {
-    if (turn !== this.#opened) return;
-    this.opening = false;
-    this.progress = null;
-  }
-
-  /** Numbers of one network mean nothing beside another's. */
-  #forget(): void {
+  protected forget(): void {
     this.current = null;
     this.analysed = null;
     this.sweep = [];
   }
 
-  #adopt(session: Session): void {
-    this.#session?.close();
-    this.#session = session;
-    this.info = session.info;
-    session.addEventListener('engine', (event) => {
-      this.info = session.info;
-      this.error = t.errors.replaced((event as sklens.EngineEvent).cause, t.engine.runs(this.info.backend, this.info.adapter));
-    });
+  protected opened(): void {
     if (!this.units.some(({ name }) => name === this.unitName)) this.unitName = defaultUnit(this.units);
     this.refresh();
   }
@@ -286,21 +158,14 @@ export class Explorer {
   }
 
   async #show(blob: Blob, name: string, entry: GalleryEntry | null): Promise<void> {
-    const image = new Image();
-    image.src = URL.createObjectURL(blob);
-    try {
-      await image.decode();
-    } catch {
-      URL.revokeObjectURL(image.src);
-      this.#refuse(name);
-      return;
-    }
+    const photo = await decodePhoto(blob, name, entry).catch(() => null);
+    if (!photo) return this.#refuse(name);
     this.error = null;
     this.#previous ??= { photo: this.photo, center: this.center };
     this.#remember();
     // A zoom chosen while the first photo loads stays.
     if (this.photo) this.zoom = 1;
-    this.photo = { blob, image, name, entry };
+    this.photo = photo;
     this.center = entry?.centre ?? [0.5, 0.5];
     this.refresh();
   }
@@ -340,7 +205,7 @@ export class Explorer {
 
   async #analyze(): Promise<void> {
     const { photo, zoom, center } = this;
-    const session = this.#session;
+    const session = this.session;
     if (!session || !photo) return;
     let subject = this.analysed;
     if (subject?.session !== session || subject.photo !== photo || subject.center !== center) {
@@ -361,7 +226,7 @@ export class Explorer {
     } finally {
       this.running = false;
     }
-    if (session !== this.#session || photo !== this.photo) return;
+    if (session !== this.session || photo !== this.photo) return;
     this.#previous = null;
     this.analysed = subject;
     this.info = session.info;
@@ -373,10 +238,10 @@ export class Explorer {
 
   #failed(error: unknown, photo: Photo, session: Session): void {
     const code = (error as { code?: string }).code;
-    if (session !== this.#session) return;
+    if (session !== this.session) return;
     if (code === 'closed') {
       this.error = t.errors.stopped(messageOf(error));
-      this.#session = null;
+      this.session = null;
       void this.run(this.backend);
     } else if (code === 'bad-image' && photo === this.photo) {
       const previous = this.#previous;
@@ -400,8 +265,4 @@ export class Explorer {
 /** Whether an address would show both as the same. */
 function samePlace(a: Point, b: Point): boolean {
   return Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-3;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -63,6 +63,15 @@ test('starts with the first photo of the gallery, analysed at its centre and at 
   expect(fake.behaviour.analysed).toEqual([[1, 1.5, 2]]);
 });
 
+test('photos leave no address behind that would keep their files', async () => {
+  const explorer = await started();
+  await explorer.showFile(new File(['another photo'], 'other.jpg', { type: 'image/jpeg' }));
+  await explorer.showFile(new File(['no photo'], 'notes.txt', { type: 'text/plain' }));
+  expect(URL.createObjectURL).toHaveBeenCalledTimes(3);
+  expect(URL.revokeObjectURL).toHaveBeenCalledTimes(3);
+  await settled(explorer);
+});
+
 test('a run of slider moves analyses the first and the last, known zooms none', async () => {
   const explorer = await started();
   for (let zoom = 1.01; zoom < 1.4; zoom += 0.01) explorer.zoomTo(zoom);

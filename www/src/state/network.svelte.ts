@@ -1,0 +1,129 @@
+/** The network that runs: another takes its place only once that is ready. */
+import type { BackendChoice, Inspection, ModelInfo, NetworkDescription, Progress, Session, SessionInfo, UnitInfo } from 'sklens';
+import * as sklens from 'sklens';
+import { messageOf } from '../lib/message';
+import { t } from '../strings';
+
+const preset = sklens.models().find(({ name }) => name === sklens.bundledModels()[0]);
+
+/** A network with its weights: a file, those bundled with the page, or random ones. */
+export interface NetworkChoice {
+  model: string | NetworkDescription;
+  weights?: Blob;
+  random?: boolean;
+}
+
+export abstract class RunningNetwork {
+  /** What runs, or will first. */
+  network: NetworkChoice | undefined = $state.raw(preset && { model: preset.name });
+  backend: BackendChoice = $state('auto');
+  info: SessionInfo | null = $state.raw(null);
+  opening = $state(true);
+  progress: Progress | null = $state.raw(null);
+  error: string | null = $state(null);
+  /** Why the last network could not be opened, in full; the one before still runs. */
+  misfit: string | null = $state(null);
+  /** Another object whenever another network or engine has begun to run. */
+  session: Session | null = $state.raw(null);
+
+  /** The preset's until the network is loaded, so that the page has its shape from the start. */
+  readonly units: readonly UnitInfo[] = $derived(this.info?.units ?? preset?.units ?? []);
+  /** Whether {@link ask} has a network to ask. */
+  readonly ready: boolean = $derived(this.info !== null);
+  /** Whether what the network says means nothing. */
+  readonly random: boolean = $derived(this.info?.metadata.weights === 'random');
+  readonly cropPct: number = $derived(this.info?.cropPct ?? 1);
+
+  #opened = 0;
+
+  /** Called when numbers of the network before mean nothing any more. */
+  protected abstract forget(): void;
+  /** Called when another network or engine runs. */
+  protected abstract opened(): void;
+
+  /** Opens the present network on `backend`; whatever runs keeps running until the new engine is ready. */
+  async run(backend: BackendChoice): Promise<void> {
+    const network = this.network;
+    if (!network) {
+      this.opening = false;
+      this.error = t.errors.noModel;
+      return;
+    }
+    const before = this.backend;
+    this.backend = backend;
+    await this.#open(network, backend, (message) => {
+      this.error = t.errors.engine(t.engine.choices[backend], message);
+      if (this.session) this.backend = before;
+    });
+  }
+
+  /** Opens another network beside the running one, which stays if that fails; tells whether it runs. */
+  async show(network: NetworkChoice): Promise<boolean> {
+    this.misfit = null;
+    await this.#open(network, this.backend, (message) => (this.misfit = message));
+    return this.network === network;
+  }
+
+  /** What a weights file tells; null where it cannot be read, or another is opened meanwhile. */
+  async inspect(file: Blob): Promise<Inspection | null> {
+    const turn = ++this.#opened;
+    this.misfit = null;
+    this.opening = true;
+    this.progress = { phase: 'weights', done: 0, total: 0 };
+    try {
+      const found = await sklens.inspect(file);
+      return turn === this.#opened ? found : null;
+    } catch (error) {
+      if (turn === this.#opened) this.misfit = messageOf(error);
+      return null;
+    } finally {
+      this.#settle(turn);
+    }
+  }
+
+  /** The figures of a described network. */
+  async describe(description: NetworkDescription): Promise<ModelInfo> {
+    if (!this.session) throw new Error(t.networks.waiting);
+    return this.session.describe(description);
+  }
+
+  async #open(network: NetworkChoice, backend: BackendChoice, refused: (message: string) => void): Promise<void> {
+    const turn = ++this.#opened;
+    this.opening = true;
+    try {
+      const session = await sklens.open({
+        ...network,
+        backend,
+        onProgress: (progress) => {
+          if (turn === this.#opened) this.progress = progress;
+        },
+      });
+      if (turn !== this.#opened) return session.close();
+      if (network !== this.network) this.forget();
+      this.network = network;
+      this.#adopt(session);
+    } catch (error) {
+      if (turn !== this.#opened) return;
+      refused(messageOf(error));
+    } finally {
+      this.#settle(turn);
+    }
+  }
+
+  #settle(turn: number): void {
+    if (turn !== this.#opened) return;
+    this.opening = false;
+    this.progress = null;
+  }
+
+  #adopt(session: Session): void {
+    this.session?.close();
+    this.session = session;
+    this.info = session.info;
+    session.addEventListener('engine', (event) => {
+      this.info = session.info;
+      this.error = t.errors.replaced((event as sklens.EngineEvent).cause, t.engine.runs(this.info.backend, this.info.adapter));
+    });
+    this.opened();
+  }
+}
