@@ -152,7 +152,7 @@ fn a_killed_sweep_goes_on_where_it_was() {
     let folder = Folder::new("killed");
     let photo = fs::read(Path::new(GALLERY).join("fig.jpg")).unwrap();
     let other = fs::read(Path::new(GALLERY).join("koala.jpg")).unwrap();
-    for n in 0..80 {
+    for n in 0..48 {
         folder.write(&format!("photos/{n:02}.jpg"), if n % 3 == 0 { &photo } else { &other });
     }
     let arguments = ["--scales", "1", "--size", "64"];
