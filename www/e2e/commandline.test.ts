@@ -1,6 +1,8 @@
 /** The page and the API against `sklens analyze`: one engine, one answer. `SKLENS_CLI` names the tool. */
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,6 +19,10 @@ interface Line {
   logits: number[];
   top: { label: string; probability: number }[];
   units: { name: string; attention: number[]; meanDifference: number }[];
+}
+
+interface Swept {
+  measured: { photos: number; figures: Record<string, { mean: number[]; deviation: number[]; rise: number }> };
 }
 
 /** The tool's results for one photo. */
@@ -120,6 +126,32 @@ test.skipIf(!tool)('PNG and WebP, decoded by a module of their own, give what th
   }
   expect(problems).toEqual([]);
   await site.close();
+});
+
+test.skipIf(!tool)('a collection has the summary of `sklens sweep`', async () => {
+  const scratch = await mkdtemp(join(tmpdir(), 'sklens-'));
+  const [out, summary] = [join(scratch, 'rows.parquet'), join(scratch, 'summary.json')];
+  const options = ['sweep', fileURLToPath(folder), '--out', out, '--summary', summary, '--backend', 'cpu'];
+  await promisify(execFile)(tool as string, options);
+  const { measured } = JSON.parse(await readFile(summary, 'utf8')) as Swept;
+  const site = await openSite('none');
+  const { page, problems } = await visit({ ...site, url: `${site.url}#/collections` });
+  await settled(page);
+  await page.getByRole('button', { name: 'Take the gallery' }).press('Enter');
+  await page.getByRole('status').filter({ hasText: 'photos are done' }).waitFor({ state: 'attached', timeout: 120_000 });
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Summary as JSON' }).click();
+  const shown = (JSON.parse(await readFile(await (await download).path(), 'utf8')) as Swept).measured;
+  expect(shown.photos).toBe(measured.photos);
+  for (const [unit, figures] of Object.entries(shown.figures)) {
+    const printed = measured.figures[unit] as Swept['measured']['figures'][string];
+    expect(distance(figures.mean, printed.mean), unit).toBeLessThan(tolerance);
+    expect(distance(figures.deviation, printed.deviation), unit).toBeLessThan(tolerance);
+    expect(Math.abs(figures.rise - printed.rise), unit).toBeLessThan(tolerance);
+  }
+  expect(problems).toEqual([]);
+  await site.close();
+  await rm(scratch, { recursive: true });
 });
 
 test('the tool is compared in the full run', () => {

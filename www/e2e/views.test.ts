@@ -157,7 +157,7 @@ test('stimuli, by keyboard: a larger disc is the photo and moves attention', asy
   await settled(page);
 });
 
-test.each(['zoom', 'network', 'what-if', 'stimuli'])('the view %s fits a phone', async (view) => {
+test.each(['zoom', 'network', 'what-if', 'stimuli', 'collections'])('the view %s fits a phone', async (view) => {
   const { page, problems } = await visit({ ...site, url: `${site.url}#/${view}` }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   await settled(page);
   await page.locator('.answer section').first().waitFor();

@@ -255,6 +255,7 @@ export const en = {
       network: 'Network',
       'what-if': 'What if',
       stimuli: 'Stimuli',
+      collections: 'Collections',
     },
     loading: 'Loading this view',
     undo: 'Undo',
@@ -305,6 +306,49 @@ export const en = {
       parameter === 'orientation' ? `${value}°` : parameter === 'frequency' ? `${value} periods` : `${Math.round(value * 100)} %`,
     moves: (parameter: string, from: string, to: string, rising: number, units: number, large: string) =>
       `${parameter} from ${from} to ${to}: ${rising} of ${units} units end nearer to ${large} than they began.`,
+  },
+
+  collections: {
+    heading: 'One photo is an anecdote',
+    lead: 'Let the network look at a whole folder at the three zooms of the paper. Each subfolder is a class. Nothing leaves this device, and the page stays free for other views meanwhile.',
+    folder: 'Choose a folder',
+    photos: 'Choose photos',
+    gallery: 'Take the gallery',
+    hint: 'Or drop a folder anywhere on the page. JPEG, PNG and WebP. The centre of each photo is enlarged.',
+    progress: 'Photos looked at',
+    done: (done: number, all: number) => `${whole.format(done)} of ${whole.format(all)} photos`,
+    pace: (perSecond: number) => `· ${perSecond.toFixed(1)} a second`,
+    left: (seconds: number) =>
+      seconds < 90 ? `· about ${Math.ceil(seconds)} s left` : `· about ${whole.format(Math.ceil(seconds / 60))} min left`,
+    pause: 'Pause',
+    go: 'Go on',
+    again: (model: string) => `Start over with ${model}`,
+    stopped: (model: string, why: string) =>
+      `This collection was stopped: ${why} The numbers below are those of ${model} up to there.`,
+    missing: (count: number) => (count === 1 ? 'One file could not be read' : `${whole.format(count)} files could not be read`),
+    phases: {
+      empty: () => '',
+      running: (_done: number, all: number) => `Looking at ${whole.format(all)} photos.`,
+      waiting: (done: number, all: number) => `Paused after ${whole.format(done)} of ${whole.format(all)} photos.`,
+      done: (done: number, _all: number) => `All ${whole.format(done)} photos are done.`,
+      stopped: (done: number, all: number) => `Stopped after ${whole.format(done)} of ${whole.format(all)} photos.`,
+    },
+    spread: 'Every unit over all photos',
+    spreadChart: (large: string, small: string) =>
+      `Dots: mean ${large} minus ${small} attention of every SK unit over all photos at 1.0×, 1.5× and 2.0×, with bars of one standard deviation`,
+    bars: 'bars: ± one standard deviation',
+    rises: (photos: number, rising: number, units: number, large: string, most: string, share: number) =>
+      `Over ${photos === 1 ? 'one photo' : `${whole.format(photos)} photos`}, ${rising} of ${units} units move towards ${large} on average from 1.0× to 2.0×. ${most} does so most often: for ${percent(share)} of the photos.`,
+    classes: (unit: string) => `${unit}, class by class`,
+    classesChart: (unit: string, large: string, small: string) =>
+      `Dot plot: mean ${large} minus ${small} attention of ${unit} for every class, a square at 1.0× joined to a circle at 1.5×`,
+    classesRise: (unit: string, rising: number, classes: number, large: string) =>
+      `${unit}: ${rising} of ${classes} classes are nearer to ${large} at 1.5× than at 1.0×.`,
+    classesTable: 'All classes as a table',
+    columns: { unit: 'Unit', deviation: '±', rising: 'share that rises', class: 'Class', photos: 'Photos' },
+    whole: 'Save everything:',
+    rowsFile: 'Every photo as CSV',
+    summaryFile: 'Summary as JSON',
   },
 
   network: {

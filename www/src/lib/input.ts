@@ -7,11 +7,16 @@ const endings = weightsAccepted.split(',');
 /** Files taken from dropped folders; a drop of a whole disk must end. */
 const MAX_FILES = 1000;
 
+/** The files and folders in a drop or paste. To be called while the event lasts. */
+export function entriesIn(data: DataTransfer | null): FileSystemEntry[] {
+  return [...(data?.items ?? [])].flatMap((item) => item.webkitGetAsEntry?.() ?? []);
+}
+
 /** The files in a drop or paste, those in its folders included. To be called while the event lasts. */
 export async function filesIn(data: DataTransfer | null): Promise<File[]> {
   // The list is empty as soon as the event is over.
   const files = [...(data?.files ?? [])];
-  const entries = [...(data?.items ?? [])].flatMap((item) => item.webkitGetAsEntry?.() ?? []);
+  const entries = entriesIn(data);
   if (!entries.some(({ isDirectory }) => isDirectory)) return files;
   const found: File[] = [];
   for (const entry of entries) await collect(entry, found);

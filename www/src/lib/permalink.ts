@@ -1,7 +1,7 @@
 /** Addresses that bring back what is on show: `#/zoom?photo=cat.jpg&zoom=1.4&at=0.46,0.47&unit=SK_3_8`. */
 import type { Point } from './crop';
 
-export const VIEWS = ['zoom', 'network', 'what-if', 'stimuli'] as const;
+export const VIEWS = ['zoom', 'network', 'what-if', 'stimuli', 'collections'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** What an address says; what is missing stays as it is. */

@@ -7,9 +7,13 @@ export interface Table {
   format: (value: number) => string;
 }
 
-/** RFC 4180: one line per row, fields with commas, quotes or line ends in quotes, an empty field for what is missing. */
+/** A table as CSV; a missing number is an empty field. */
 export function csv({ columns, rows }: Table): string {
+  return lines([columns, ...rows.map(({ name, values }) => [name, ...values.map((value) => (value === null ? '' : String(value)))])]);
+}
+
+/** RFC 4180: fields with commas, quotes or line ends are in quotes. */
+export function lines(rows: readonly (readonly string[])[]): string {
   const field = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const lines = rows.map(({ name, values }) => [name, ...values.map((value) => (value === null ? '' : String(value)))]);
-  return [[...columns], ...lines].map((fields) => `${fields.map(field).join(',')}\r\n`).join('');
+  return rows.map((fields) => `${fields.map(field).join(',')}\r\n`).join('');
 }
