@@ -51,6 +51,8 @@ enum Task {
         #[arg(long, value_name = "URL")]
         mirror: Vec<String>,
     },
+    /// Build pkg/ twice, the second time from a copy elsewhere, and compare the bytes
+    Reproduce,
     /// Analyse, reopen and inject faults for some minutes, then print what was done and what was lost
     Soak {
         /// How long
@@ -111,6 +113,12 @@ fn run(task: Task, steps: &mut Steps) -> Result<()> {
             build(&project, steps)?;
             steps.run("site", || page::publish(&project, &mirror))?;
             steps.run("hash of pkg/", || release::record_hash(&project))
+        }
+        Task::Reproduce => {
+            let toolchain = setup::run(&project, steps, Purpose::Build)?;
+            wasm::build(&project, steps, &toolchain)?;
+            page::build_api(&project, steps)?;
+            release::reproduce(&project, steps, &toolchain)
         }
         Task::Soak { minutes } => steps.run("soak", || test::for_minutes(&project, "soak", minutes)),
         Task::Fuzz { minutes } => steps.run("fuzz", || test::for_minutes(&project, "fuzz", minutes)),

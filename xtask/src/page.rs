@@ -17,8 +17,13 @@ pub fn npm(project: &Project, folder: &Path) -> Command {
 
 /// Builds the JavaScript API into `pkg/` and the page into `dist/`.
 pub fn build(project: &Project, steps: &mut Steps) -> Result<()> {
-    steps.run("JavaScript API", || produce(project, "build:api", &project.pkg().join("sklens.js")))?;
+    build_api(project, steps)?;
     steps.run("page", || produce(project, "build", &project.dist().join("index.html")))
+}
+
+/// Builds the JavaScript API into `pkg/`.
+pub fn build_api(project: &Project, steps: &mut Steps) -> Result<()> {
+    steps.run("JavaScript API", || produce(project, "build:api", &project.pkg().join("sklens.js")))
 }
 
 /// Builds the page into `dist/` once more, for any static host: with a service worker, compressed copies, and `mirrors` as

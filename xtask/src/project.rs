@@ -20,6 +20,11 @@ impl Project {
         Ok(Self { root, target })
     }
 
+    /// A copy of the sources at `root` that is built into `target`.
+    pub fn copied(root: PathBuf, target: PathBuf) -> Self {
+        Self { root, target }
+    }
+
     /// The top folder of the working copy.
     pub fn root(&self) -> &Path {
         &self.root
