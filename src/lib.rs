@@ -18,8 +18,6 @@ pub mod kernels;
 pub mod network;
 pub mod overrides;
 pub mod plan;
-#[cfg(feature = "readers")]
-pub mod readers;
 mod self_check;
 pub mod session;
 #[cfg(target_arch = "wasm32")]

@@ -1,8 +1,7 @@
 //! The module of readers of foreign weights, which also tells whose weights a file holds.
 
 use crate::Error;
-use crate::readers;
-use crate::weights::{Checkpoint, Inspection, Source, recognised};
+use crate::weights::{Checkpoint, Inspection, Source, readers, recognised};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 

@@ -1,55 +1,10 @@
 //! Where the tensors of a file are: what a reader of any format finds, and all that loading needs beside the file.
 
-use super::{Source, safetensors};
+use super::Format;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-
-/// First bytes of a zip archive.
-pub(crate) const ZIP: &[u8] = b"PK";
-/// First bytes of a pickle of protocol 2.
-pub(crate) const PICKLE: &[u8] = b"\x80\x02";
-/// First bytes of a `NetParameter`: its name, or a layer of either kind.
-const NET_PARAMETER: [&[u8]; 3] = [b"\x0a", b"\x12", b"\xa2\x06"];
-
-/// A format of weights files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// safetensors.
-    Safetensors,
-    /// What `torch.save` writes.
-    PyTorch,
-    /// A protobuf `NetParameter`.
-    Caffe,
-}
-
-impl Format {
-    /// The format that the first bytes of `source` speak for; safetensors where they speak for none.
-    ///
-    /// # Errors
-    /// `bad-weights` if they cannot be read.
-    pub async fn of(source: &Source) -> Result<Self> {
-        let first = source.read(0..source.length()?.min(9)).await?;
-        Ok(match first.as_slice() {
-            [_, _, _, _, _, _, _, _, b'{'] => Self::Safetensors,
-            first if first.starts_with(ZIP) || first.starts_with(PICKLE) => Self::PyTorch,
-            first if NET_PARAMETER.iter().any(|tag| first.starts_with(tag)) => Self::Caffe,
-            _ => Self::Safetensors,
-        })
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::Safetensors => "safetensors",
-            Self::PyTorch => "PyTorch",
-            Self::Caffe => "Caffe",
-        })
-    }
-}
 
 /// The type of a tensor's values.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -184,17 +139,6 @@ pub struct Index {
 }
 
 impl Index {
-    /// Finds the tensors of `source`.
-    ///
-    /// # Errors
-    /// `bad-weights` if it is not a whole, consistent file of a format that this build reads.
-    pub async fn of(source: &Source) -> Result<Self> {
-        match Format::of(source).await? {
-            Format::Safetensors => safetensors::index(source).await,
-            other => foreign(source, other),
-        }
-    }
-
     /// Only the set called `name`.
     ///
     /// # Errors
@@ -212,17 +156,6 @@ impl Index {
             }
         }
     }
-}
-
-#[cfg(feature = "readers")]
-fn foreign(source: &Source, _format: Format) -> Result<Index> {
-    crate::readers::index(source)
-}
-
-#[cfg(not(feature = "readers"))]
-fn foreign(source: &Source, format: Format) -> Result<Index> {
-    let name = source.name();
-    Err(Error::bad_weights(format!("{name} looks like a {format:?} file; without its reader only safetensors is read")))
 }
 
 #[cfg(test)]

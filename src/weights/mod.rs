@@ -3,11 +3,15 @@
 mod checkpoint;
 mod convert;
 mod fold;
+mod format;
 pub mod generated;
-pub(crate) mod index;
+mod index;
 mod inspection;
 mod names;
+mod open;
 mod random;
+#[cfg(feature = "readers")]
+pub mod readers;
 mod recognise;
 mod safetensors;
 mod source;
@@ -15,7 +19,8 @@ mod source;
 pub use checkpoint::{Checkpoint, Reader};
 pub use convert::Conversion;
 pub use fold::FoldedNorm;
-pub use index::{Dtype, Entry, Format, Index, TensorSet};
+pub use format::Format;
+pub use index::{Dtype, Entry, Index, TensorSet};
 pub use inspection::{Inspection, TensorInfo};
 pub use random::{RANDOM, random_file};
 pub use recognise::{Recognition, compare, recognise, recognised};

@@ -9,7 +9,7 @@ mod pickle;
 mod pytorch;
 mod state_dict;
 
-use crate::weights::index::{PICKLE, ZIP};
+use crate::weights::format::{PICKLE, ZIP};
 use crate::weights::{Index, Source};
 use crate::{Error, Result};
 use bytes::Bytes;
