@@ -79,5 +79,5 @@ fn pytorch_legacy() {
 fn caffemodel_file() {
     let factor = Some(999.98);
     let forms = [Form::default(), Form { old: true, factor: None }, Form { old: true, factor }];
-    fuzz("caffemodel", &forms.map(caffe));
+    fuzz("caffemodel", &[&forms.map(caffe)[..], &[fixture("small.caffemodel")]].concat());
 }

@@ -32,7 +32,10 @@ fn refused(name: &str) -> String {
 }
 
 fn small() -> Network {
-    let text = include_str!("fixtures/weights/small.toml");
+    described(include_str!("fixtures/weights/small.toml"))
+}
+
+fn described(text: &str) -> Network {
     NetworkFile::from_toml(text).unwrap().network().unwrap()
 }
 
@@ -54,15 +57,25 @@ fn deviation(found: &[f32], expected: &[f32]) -> f32 {
     found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
 }
 
+/// Compares the file `name` of a network with the framework's logits in the file `expected`.
+fn gives(name: &str, network: Network, shape: [usize; 4], expected: &str) {
+    let checkpoint = open(name);
+    assert_eq!(compare(&checkpoint, &network).unwrap(), Vec::<String>::new(), "{name}");
+    let found = deviation(&logits(network, checkpoint, shape), &read(&open(expected), "logits"));
+    assert!(found < TOLERANCE, "{name}: logits deviate by {found}");
+}
+
 #[test]
 fn timms_files_give_timms_logits() {
-    let expected = read(&open("small.logits.safetensors"), "logits");
     for name in ["small.safetensors", "small.pth"] {
-        let checkpoint = open(name);
-        assert_eq!(compare(&checkpoint, &small()).unwrap(), Vec::<String>::new(), "{name}");
-        let found = deviation(&logits(small(), checkpoint, [2, 3, 64, 77]), &expected);
-        assert!(found < TOLERANCE, "{name}: logits deviate by {found}");
+        gives(name, small(), [2, 3, 64, 77], "small.logits.safetensors");
     }
+}
+
+#[test]
+fn a_file_of_protobufs_own_library_gives_pytorchs_logits() {
+    let network = described(include_str!("fixtures/weights/small_caffe.toml"));
+    gives("small.caffemodel", network, [2, 3, 66, 77], "small.caffemodel.logits.safetensors");
 }
 
 #[test]

@@ -11,7 +11,13 @@ use crate::setup;
 use crate::stamp::Stamp;
 use crate::steps::{Outcome, Steps};
 
-const SCRIPTS: [&str; 3] = ["reference/generate.py", "reference/images.py", "reference/labels.py"];
+const SCRIPTS: [&str; 5] = [
+    "reference/generate.py",
+    "reference/images.py",
+    "reference/labels.py",
+    "reference/weights.py",
+    "reference/caffe_model.py",
+];
 
 /// Makes a virtual environment with the pinned packages and runs the generators in it.
 pub fn run(project: &Project, steps: &mut Steps) -> Result<()> {
