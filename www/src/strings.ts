@@ -17,14 +17,22 @@ export const percent = (value: number): string => `${(value * 100).toFixed(value
 /** The first of a class's comma-separated names. */
 export const shortLabel = (label: string): string => label.split(',')[0] ?? label;
 
+const joined = new Intl.ListFormat('en-GB');
+/** `two kernels, 3×3 and 5×5` */
+const counted = (kernels: readonly string[]): string =>
+  `${['no', 'one', 'two', 'three', 'four'][kernels.length] ?? kernels.length} ${kernels.length === 1 ? 'kernel' : 'kernels'}, ${joined.format(kernels)}`;
+
 /** The first and the last zoom of a sweep. */
 type Zooms = readonly [number, number];
 
 export const en = {
   language: 'en',
   name: 'SK Lens',
-  lead: (small: string, large: string) =>
-    `This network looks at a photo through two kernels, ${small} and ${large}, and decides channel by channel which to trust: zoom in and watch it change its mind.`,
+  lead: (kernels: readonly string[]) =>
+    `This network looks at a photo through ${counted(kernels)}` +
+    (kernels.length === 1
+      ? ', so there is nothing to choose: its attention is always 1.'
+      : ', and decides channel by channel which to trust: zoom in and watch it change its mind.'),
 
   theme: { label: 'Colours', auto: 'Auto', light: 'Light', dark: 'Dark' },
 
@@ -60,8 +68,10 @@ export const en = {
     unit: 'SK unit',
     none: 'This network has no Selective Kernel units: there is no attention to show.',
     stage: (stage: string) => `Stage ${stage}`,
-    meaning: (small: string, large: string) =>
-      `A channel has one attention value for the whole image, not one per place: its ${small} and ${large} shares add up to 1.`,
+    meaning: (kernels: readonly string[]) =>
+      kernels.length === 1
+        ? `The only kernel, ${joined.format(kernels)}, has all the attention of every channel.`
+        : `A channel has its attention for the whole image, not one per place: its ${joined.format(kernels)} shares add up to 1.`,
     means: 'Means of 16 channels',
     raw: 'Every channel',
     view: 'Show',
@@ -136,7 +146,9 @@ export const en = {
       paperGflops: 'Paper: GFLOPs',
       paperError: 'Paper: error',
       top1: 'Top-1',
+      weights: 'Weights',
     },
+    sources: { bundled: 'with the page', download: 'to download', link: 'at the publisher' },
     sortBy: (column: string) => `Sort by ${column}`,
     millions: (value: number) => `${value} M`,
     decimals: (value: number, digits: number) => value.toFixed(digits),
@@ -195,6 +207,9 @@ export const en = {
   downloads: {
     offer: (repository: string, host: string, megabytes: number) => `${repository} from ${host}, about ${megabytes} MB.`,
     licence: 'Licence:',
+    link: (name: string, host: string, megabytes: number) =>
+      `${name}, about ${megabytes} MB: ${host} is not known to let pages read its files. Download the file from there, then open it here.`,
+    linked: 'To the file',
     start: 'Download',
     resume: 'Go on downloading',
     cancel: 'Cancel',
@@ -353,8 +368,8 @@ export const en = {
 
   network: {
     heading: 'Through the network',
-    lead: (small: string, large: string) =>
-      `The photo runs through these SK units from top to bottom. In each it splits into ${small} and ${large} and comes together again. Choose a unit to see the numbers inside.`,
+    lead: (kernels: readonly string[]) =>
+      `The photo runs through these SK units from top to bottom. In each it ${kernels.length === 1 ? `meets ${joined.format(kernels)} alone` : `splits into ${joined.format(kernels)} and comes together again`}. Choose a unit to see the numbers inside.`,
     key: 'The thicker a branch, the more attention it has on average.',
     photo: 'Photo ↓',
     classes: (count: number) => `↓ ${whole.format(count)} classes`,
@@ -362,7 +377,9 @@ export const en = {
     oneValue: 'Attention is one value per channel, the same for all positions of the picture.',
     split: 'Split',
     splitText: (branches: number, shape: string) =>
-      `${branches} convolutions of the same input, each followed by batch norm and ReLU. Each gives ${shape} values.`,
+      branches === 1
+        ? `One convolution, followed by batch norm and ReLU, gives ${shape} values.`
+        : `${branches} convolutions of the same input, each followed by batch norm and ReLU. Each gives ${shape} values.`,
     fuse: 'Fuse',
     fuseText: (places: number, channels: number, hidden: number) =>
       `The branches are added up; each channel’s ${whole.format(places)} places are averaged to one of ${channels} numbers s; a layer squeezes them to ${hidden} numbers z.`,
@@ -404,8 +421,8 @@ export const en = {
       `${unit} at ${times(zoom)}: its ${whole.format(channels)} channels give ${large} a mean attention of ${attention(mean)}, from ${attention(low)} to ${attention(high)}.`,
     channelsRise: (zooms: Zooms, large: string, from: number, to: number, turned: number, channels: number) =>
       `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean rises from ${attention(from)} to ${attention(to)}; ${turned} of ${channels} channels turn towards ${large}.`,
-    channelsFall: (zooms: Zooms, small: string, from: number, to: number, turned: number, channels: number) =>
-      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean falls from ${attention(from)} to ${attention(to)}; ${turned} of ${channels} channels turn towards ${small}.`,
+    channelsFall: (zooms: Zooms, large: string, from: number, to: number, turned: number, channels: number) =>
+      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean falls from ${attention(from)} to ${attention(to)}; ${turned} of ${channels} channels turn away from ${large}.`,
     channelsSame: (zooms: Zooms, at: number) => `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean stays at ${attention(at)}.`,
     depthMove: (zooms: Zooms, large: string, rising: number, units: number) =>
       `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units move towards ${large}.`,

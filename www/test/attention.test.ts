@@ -4,13 +4,16 @@ import { attentionDomain } from '../src/charts/channels';
 import { differenceDomain } from '../src/charts/depth';
 import {
   branchAttention,
+  branchKind,
   defaultUnit,
   groupMeans,
   kernelName,
+  kernelNames,
   largestBranch,
   smallestBranch,
   stages,
 } from '../src/lib/attention';
+import { t } from '../src/strings';
 
 const branch = (size: number) => ({ kernel: 3, dilation: (size - 1) / 2, groups: 32, size });
 const unit = (name: string, channels = 4, sizes = [3, 5]): UnitInfo => ({ name, path: name, channels, branches: sizes.map(branch) });
@@ -66,4 +69,23 @@ test('axes hold every value and show the balance', () => {
   expect(differenceDomain([{ unit: 'a', place: 0, difference: -0.31 }])).toEqual([-0.35, 0.05]);
   expect(differenceDomain([{ unit: 'a', place: 0, difference: 0.99 }])).toEqual([-0.05, 1]);
   expect(differenceDomain([])).toEqual([-0.05, 0.05]);
+});
+
+test('branches of one, two and three kernels are named and drawn apart', () => {
+  const kinds = (sizes: number[]) => {
+    const of = unit('SK_2_1', 4, sizes);
+    return [kernelNames(of), of.branches.map((_, m) => branchKind(of, m))];
+  };
+  expect(kinds([3])).toEqual([['3×3'], ['large']]);
+  expect(kinds([3, 5])).toEqual([['3×3', '5×5'], ['small', 'large']]);
+  expect(kinds([7, 3, 5])).toEqual([['7×7', '3×3', '5×5'], ['large', 'small', 'middle']]);
+});
+
+test('sentences count the kernels', () => {
+  expect(t.lead(['3×3'])).toContain('through one kernel, 3×3, so there is nothing to choose');
+  expect(t.lead(['3×3', '5×5'])).toContain('through two kernels, 3×3 and 5×5, and decides');
+  expect(t.lead(['3×3', '5×5', '7×7'])).toContain('through three kernels, 3×3, 5×5 and 7×7, and decides');
+  expect(t.channels.meaning(['3×3', '5×5', '7×7'])).toContain('its 3×3, 5×5 and 7×7 shares add up to 1');
+  expect(t.channels.meaning(['3×3'])).toContain('The only kernel, 3×3,');
+  expect(t.network.lead(['3×3'])).toContain('meets 3×3 alone');
 });

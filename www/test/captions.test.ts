@@ -39,9 +39,9 @@ test('a rise names both ends and the channels that turned', () => {
   );
 });
 
-test('a fall is told from the side of the small kernel', () => {
+test('a fall is told as turning away, since more kernels than one may gain', () => {
   expect(channelsCaption(units[0] as UnitInfo, result(1, high), [result(1, high), result(2, low)])).toContain(
-    'the mean falls from 0.500 to 0.375; 2 of 4 channels turn towards 3×3.',
+    'the mean falls from 0.500 to 0.375; 2 of 4 channels turn away from 5×5.',
   );
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { groupOf, listed, nearest } from '../src/lib/networks';
+import { groupOf, listed, nearest, sourceOf } from '../src/lib/networks';
 import { models as presets } from './fake-models';
 
 const [shufflenet, sknet50] = presets as [(typeof presets)[0], (typeof presets)[0]];
@@ -11,6 +11,14 @@ const names = (...args: Parameters<typeof listed>) => listed(...args).map(({ nam
 
 test('networks fall into groups', () => {
   expect(all.map(groupOf)).toEqual(['paper', 'paper', 'baseline', 'ablation', 'timm']);
+});
+
+test('weights are had from the page, from a download, from the publisher, or from nowhere', () => {
+  const linked = { ...baseline, name: 'shufflenet_v2_x1_0' };
+  expect([shufflenet, sknet50, linked, ablation].map(sourceOf)).toEqual(['bundled', 'download', 'link', 'none']);
+  expect(names([ablation, linked, sknet50, shufflenet], '', { column: 'weights', descending: false })).toEqual(
+    [shufflenet, sknet50, linked, ablation].map(({ name }) => name),
+  );
 });
 
 test('search looks at names, other names and groups, for every word', () => {

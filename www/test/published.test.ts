@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { address, defaultMirror, mirrorFrom, published } from '../src/weights/published';
+import { address, defaultMirror, links, mirrorFrom, published } from '../src/weights/published';
 
 test('addresses are the publisher\'s, at a revision', () => {
   const entry = published.find(({ id }) => id === 'skresnet34.ra_in1k');
@@ -14,6 +14,15 @@ test('revisions are branches or whole hashes, hashes of files SHA-256', () => {
     expect(revision).toMatch(/^(main|[0-9a-f]{40})$/);
     expect(sha256 ?? '0'.repeat(64)).toMatch(/^[0-9a-f]{64}$/);
   }
+});
+
+test('a network has one offer at most', () => {
+  const models = [...published, ...links].map(({ model }) => model);
+  expect(new Set(models).size).toBe(models.length);
+});
+
+test('links go to files of the publisher that carry the start of their SHA-256', () => {
+  for (const { url } of links) expect(url).toMatch(/^https:\/\/download\.pytorch\.org\/models\/[\w.]+-[0-9a-f]{10}\.pth$/);
 });
 
 test.each([

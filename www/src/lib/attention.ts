@@ -32,6 +32,17 @@ export function kernelName(unit: UnitInfo, branch: number): string {
   return `${size}×${size}`;
 }
 
+/** `3×3`, `5×5` for the branches in order. */
+export function kernelNames(unit: UnitInfo): string[] {
+  return unit.branches.map((_, branch) => kernelName(unit, branch));
+}
+
+/** How a branch is drawn: the first of the largest kernels, the first of the smallest, or another. */
+export function branchKind(unit: UnitInfo, branch: number): 'large' | 'small' | 'middle' {
+  if (branch === largestBranch(unit)) return 'large';
+  return branch === smallestBranch(unit) ? 'small' : 'middle';
+}
+
 /** The attention that one branch has in every channel. */
 export function branchAttention(unit: UnitInfo, result: UnitResult, branch: number): Float32Array {
   return result.attention.subarray(branch * unit.channels, (branch + 1) * unit.channels);

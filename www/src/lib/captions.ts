@@ -1,7 +1,7 @@
 /** Sentences that say what a chart shows, from the chart's numbers. */
 import type { Result, UnitInfo } from 'sklens';
 import { t } from '../strings';
-import { branchAttention, kernelName, largestBranch, mean, smallestBranch, unitResult } from './attention';
+import { branchAttention, kernelName, largestBranch, mean, unitResult } from './attention';
 
 /** Below this a difference would print as 0.000. */
 const VISIBLE = 0.0005;
@@ -34,11 +34,10 @@ export function channelsCaption(unit: UnitInfo, current: Result, sweep: readonly
     const change = mean(to) - mean(from);
     const turned = from.filter((value, channel) => (to[channel] ?? value) - value > 0 === change > 0 && to[channel] !== value);
     if (Math.abs(change) < VISIBLE) sentences.push(t.captions.channelsSame(zooms, mean(to)));
-    else if (change > 0) {
-      sentences.push(t.captions.channelsRise(zooms, large, mean(from), mean(to), turned.length, unit.channels));
-    } else {
-      const small = kernelName(unit, smallestBranch(unit));
-      sentences.push(t.captions.channelsFall(zooms, small, mean(from), mean(to), turned.length, unit.channels));
+    else {
+      const { channelsRise, channelsFall } = t.captions;
+      const moves = change > 0 ? channelsRise : channelsFall;
+      sentences.push(moves(zooms, large, mean(from), mean(to), turned.length, unit.channels));
     }
   }
   return sentences.join(' ');

@@ -1,5 +1,7 @@
 /** Networks as the page lists them: groups, search, order. */
 import type { ModelInfo } from 'sklens';
+import * as sklens from 'sklens';
+import { links, published } from '../weights/published';
 
 export type Group = 'paper' | 'ablation' | 'timm' | 'baseline';
 
@@ -10,10 +12,23 @@ export function groupOf({ name, units }: ModelInfo): Group {
   return name.startsWith('skresnet') ? 'timm' : 'paper';
 }
 
+/** The nearest place to have weights from: this page, a download in it, the publisher's own site, or nowhere known. */
+export type WeightsSource = 'bundled' | 'download' | 'link' | 'none';
+
+export function sourceOf({ name }: ModelInfo): WeightsSource {
+  if (sklens.bundledModels().includes(name)) return 'bundled';
+  if (published.some(({ model }) => model === name)) return 'download';
+  return links.some(({ model }) => model === name) ? 'link' : 'none';
+}
+
 /** The columns of the table; null where nothing is published. */
 export const columns = {
   name: (model: ModelInfo) => model.name,
   group: groupOf,
+  weights: (model: ModelInfo) => {
+    const source = sourceOf(model);
+    return source === 'none' ? null : source;
+  },
   params: (model: ModelInfo) => model.params,
   macs: (model: ModelInfo) => model.macs,
   withSelect: (model: ModelInfo) => model.macs + model.selectMacs,

@@ -32,6 +32,23 @@ export const published: readonly Published[] = [
   { id: 'seresnext50_32x4d.racm_in1k', model: 'seresnext50_32x4d', revision: 'main', megabytes: 111 },
 ].map((entry) => ({ ...entry, repository: `timm/${entry.id}`, licence: apache }));
 
+/** Weights that their publishers host where a page may not be allowed to read them; people may, and open the file. */
+export interface Link {
+  /** The preset that they fit. */
+  model: string;
+  name: string;
+  url: string;
+  megabytes: number;
+  licence: { name: string; url: string };
+}
+
+const torchvision = { name: 'torchvision’s terms', url: 'https://github.com/pytorch/vision#pre-trained-model-license' };
+
+export const links: readonly Link[] = [
+  { model: 'shufflenet_v2_x0_5', name: 'torchvision ShuffleNet_V2_X0_5 IMAGENET1K_V1', file: 'shufflenetv2_x0.5-f707e7126e.pth', megabytes: 5.3 },
+  { model: 'shufflenet_v2_x1_0', name: 'torchvision ShuffleNet_V2_X1_0 IMAGENET1K_V1', file: 'shufflenetv2_x1-5666bf0f80.pth', megabytes: 8.8 },
+].map(({ file, ...entry }) => ({ ...entry, url: `https://download.pytorch.org/models/${file}`, licence: torchvision }));
+
 export const defaultMirror = 'https://huggingface.co/';
 
 /** Where `weights` are on a host laid out as Hugging Face. */
