@@ -271,6 +271,7 @@ export const en = {
       'what-if': 'What if',
       stimuli: 'Stimuli',
       collections: 'Collections',
+      tour: 'Tour',
     },
     loading: 'Loading this view',
     undo: 'Undo',
@@ -409,6 +410,124 @@ export const en = {
       `From 1× to 3×, ${rising} of ${units} units move towards ${large}.`,
     most: (unit: string, from: number, to: number) =>
       `${unit} moves most: from ${signed(from)} to ${signed(to)}.`,
+  },
+
+  tour: {
+    entry: 'New here? Take the tour',
+    steps: 'Steps of the tour',
+    of: (step: number, count: number) => `Step ${step} of ${count}`,
+    back: 'Back',
+    next: 'Next',
+    keys: '← and → turn the pages.',
+    live: (view: string) => `See it live: ${view}`,
+    loading: 'Opening the tour',
+    photo: 'Photo',
+    crop: (title: string, zoom: number) => `${title} as the network sees it at ${times(zoom)}`,
+    was: (value: string) => `before: ${value}`,
+    bars: (large: string, small: string) => `Mean ${large} minus ${small} attention of every unit, first to last`,
+    window: {
+      name: 'Window',
+      heading: 'A neuron looks through a window',
+      text: [
+        'A cell of the visual cortex answers to one patch of what the eyes see: its receptive field. That patch is not fixed. The same cell looks wider or narrower depending on what is there.',
+        'In most convolutional networks the patch is built in. A Selective Kernel network chooses it for every picture anew. Here is one of its neurons; what moves it is bright.',
+      ],
+      neuron: 'Neuron of',
+      kernels: 'Kernels',
+      kinds: { smallest: (small: string) => `Only ${small}`, network: 'The network chooses', largest: (_: string, large: string) => `Only ${large}` },
+      picture: (unit: string, kernels: string, side: number) =>
+        `What moves one neuron of ${unit}. Kernels: ${kernels}. The square is ${side} pixels wide.`,
+      sides: (share: number, unit: string, chosen: number, of: number) =>
+        `${percent(share)} of what moves this neuron of ${unit} lies within a square ${chosen} pixels wide; the network sees ${of}.`,
+      others: (small: string, least: number, large: string, most: number) =>
+        `With ${small} alone it would be ${least} pixels, with ${large} alone ${most}.`,
+    },
+    kernels: {
+      name: 'Kernels',
+      heading: 'Two kernels, one picture',
+      text: [
+        'A kernel is a small grid of weights that slides over a picture. Wherever it stands, it multiplies what it covers by its weights and adds up. The sums make a new picture.',
+        'A Selective Kernel unit slides two of them over the same picture:',
+      ],
+      weights: (weights: number, dilation: number) =>
+        dilation > 1 ? `${weights} weights, ${dilation} places apart` : `${weights} weights, side by side`,
+      same: (weights: number) => `Both have ${weights} weights, so the wider view costs nothing more.`,
+      slide: 'Slide both kernels',
+      place: (column: number, row: number) => `column ${column}, row ${row}`,
+      input: (unit: string, channel: number) => `Goes into ${unit}, channel ${channel}`,
+      output: (kernel: string) => `What ${kernel} makes of it`,
+      sums: (column: number, row: number, small: string, a: number, large: string, b: number) =>
+        `At column ${column}, row ${row}, ${small} gives ${attention(a)} and ${large} ${attention(b)}, where 1 is white. Sums below zero count as 0.`,
+    },
+    unit: {
+      name: 'Unit',
+      heading: 'Split, fuse, select',
+      split: (branches: number, channels: number) => `The ${branches} kernels make ${branches} pictures for each of ${channels} channels.`,
+      fuse: (places: number, channels: number, hidden: number) =>
+        `They are added up. Each channel’s ${whole.format(places)} places are averaged to one number, and a small layer squeezes these ${channels} numbers to ${hidden}: a summary of the whole picture.`,
+      select: 'From the summary the unit computes how much to trust each kernel, channel by channel. These shares add up to 1, weigh the pictures, and the weighted pictures are added.',
+      channel: 'Channel',
+      share: (large: string) => `Share of ${large}`,
+      decided: (channel: number, share: number, large: string) =>
+        `The network gave ${large} a share of ${attention(share)} in channel ${channel}. Move the slider to decide otherwise.`,
+      set: (share: number, large: string, decided: number) =>
+        `You give ${large} a share of ${attention(share)}; the network gave it ${attention(decided)}.`,
+      reset: 'As the network decides',
+      branch: (kernel: string, share: number) => `${kernel} × ${attention(share)}`,
+      sum: 'what goes on',
+      pooled: (count: number) => `${count} channel means`,
+      squeezed: (count: number) => `squeezed to ${count}`,
+    },
+    attention: {
+      name: 'Attention',
+      heading: 'Whom each unit trusts',
+      text: [
+        'The share is called attention. It is one value per channel, the same for all places of the picture. Its mean over the channels says where a whole unit leans.',
+      ],
+      number: (large: string, small: string) => `The number is the mean share of ${large} minus that of ${small}: 0 is undecided.`,
+      lean: (photo: string, large: string, leaning: number, units: number) => `For “${photo}”, ${leaning} of ${units} units lean to ${large}.`,
+      ends: (most: string, high: number, least: string, low: number) => `${most} stands highest with ${signed(high)}, ${least} lowest with ${signed(low)}.`,
+      channels: (unit: string, large: string, preferring: number, channels: number) =>
+        `A mean hides much: inside ${unit}, ${preferring} of ${channels} channels give ${large} the larger share.`,
+      spread: (unit: string, low: string, from: number, high: string, to: number) =>
+        `Among these photos ${unit} differs most: ${signed(from)} for “${low}”, ${signed(to)} for “${high}”.`,
+    },
+    zoom: {
+      name: 'Zoom',
+      heading: 'Move closer',
+      text: [
+        'If units choose their window by what they look at, a larger object should call for the larger kernel. That is the paper’s test: enlarge the photo and watch the units.',
+      ],
+      slider: 'Zoom',
+      start: 'Zoom in: lines then mark where each unit stood at 1×.',
+      moved: (zoom: number, large: string, rising: number, units: number) =>
+        `From 1× to ${times(zoom)}, ${rising} of ${units} units move towards ${large}.`,
+      most: (unit: string, change: number) => `${unit} moves most, by ${signed(change)}.`,
+      guess: (label: string, probability: number) => `Best guess: ${shortLabel(label)}, ${percent(probability)}.`,
+      guesses: 'Best guesses',
+      all: (zoom: number, large: string, following: number, photos: number) =>
+        `In ${following} of these ${photos} photos more than half of the units move towards ${large} between 1× and ${shortTimes(zoom)}. One photo may go either way; the paper averages over a whole data set.`,
+    },
+    own: {
+      name: 'Your photo',
+      heading: 'Your turn',
+      text: [
+        'Drop a photo anywhere on this page, paste one, or open one. The network runs on your own machine and the photo stays there.',
+      ],
+      loading: 'The network is loading. You can choose a photo already.',
+      did: (photo: string, zoom: number) => `What the network did with “${photo}” at ${times(zoom)}`,
+      didUnnamed: (zoom: number) => `What the network did with your photo at ${times(zoom)}`,
+      guess: (label: string, probability: number, classes: number) =>
+        `Of the ${whole.format(classes)} things that it knows, it finds ${shortLabel(label)} most likely: ${percent(probability)}.`,
+      more: 'Look further',
+      views: {
+        zoom: 'zoom and move about, every unit against the zoom',
+        network: 'enter any unit and see its real numbers',
+        'what-if': 'set the attention yourself and see what changes',
+        stimuli: 'discs, bars and gratings in the photo’s place',
+        collections: 'the same over a whole folder of photos',
+      },
+    },
   },
 
   legend: {

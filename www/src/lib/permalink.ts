@@ -1,7 +1,7 @@
 /** Addresses that bring back what is on show: `#/zoom?photo=cat.jpg&zoom=1.4&at=0.46,0.47&unit=SK_3_8`. */
 import type { Point } from './crop';
 
-export const VIEWS = ['zoom', 'network', 'what-if', 'stimuli', 'collections'] as const;
+export const VIEWS = ['zoom', 'network', 'what-if', 'stimuli', 'collections', 'tour'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** What an address says; what is missing stays as it is. */
@@ -13,16 +13,19 @@ export interface Place {
   zoom?: number;
   center?: Point;
   unit?: string;
+  /** Page of the tour, counted from 1. */
+  step?: number;
 }
 
 /** The part of the address after the page's own, `#` included; the slash keeps it from naming an element of the page. */
-export function address({ view, photo, model, zoom, center, unit }: Place): string {
+export function address({ view, photo, model, zoom, center, unit, step }: Place): string {
   const fields = new URLSearchParams();
   if (photo !== undefined) fields.set('photo', photo);
   if (model !== undefined) fields.set('model', model);
   if (zoom !== undefined) fields.set('zoom', String(zoom));
   if (center !== undefined) fields.set('at', center.map((part) => Number(part.toFixed(4))).join());
   if (unit !== undefined) fields.set('unit', unit);
+  if (step !== undefined) fields.set('step', String(step));
   const query = fields.toString().replaceAll('%2C', ',');
   return `#/${view}${query && `?${query}`}`;
 }
@@ -38,6 +41,8 @@ export function placeOf(hash: string): Place {
   }
   const zoom = fraction(fields.get('zoom'));
   if (zoom !== undefined) place.zoom = zoom;
+  const step = fraction(fields.get('step'));
+  if (step !== undefined) place.step = step;
   const [x, y] = (fields.get('at') ?? '').split(',').map(fraction);
   if (x !== undefined && y !== undefined) place.center = [x, y];
   return place;

@@ -4,6 +4,10 @@ import type { Explorer } from '../state.svelte';
 /** The view on show, and the page's address, which always brings back what is on show. */
 export class Route {
   view: View = $state(placeOf(location.hash).view);
+  /** Page of the tour, counted from 1. */
+  step: number = $state(placeOf(location.hash).step ?? 1);
+  /** Whether the visitor came here from elsewhere on the page. */
+  moved = $state(false);
 
   constructor(private readonly explorer: Explorer) {}
 
@@ -12,11 +16,10 @@ export class Route {
     return placeOf(location.hash);
   }
 
-  /** What is on show. A visitor's own photo has no address. */
-  readonly place: Place = $derived.by(() => {
+  /** What of the photo and the network is on show. A visitor's own photo has no address. */
+  readonly #explored: Omit<Place, 'view'> = $derived.by(() => {
     const { photo, info, zoom, center, unit } = this.explorer;
     return {
-      view: this.view,
       ...(photo?.entry ? { photo: photo.entry.file } : {}),
       ...(info ? { model: info.model } : {}),
       zoom,
@@ -25,16 +28,25 @@ export class Route {
     };
   });
 
+  /** What is on show. */
+  readonly place: Place = $derived(this.#placeOf(this.view));
+
+  #placeOf(view: View): Place {
+    return view === 'tour' ? { view, step: this.step } : { view, ...this.#explored };
+  }
+
   /** Follows an address that the visitor typed or went back to. */
   follow(): void {
     const { asked } = this;
     this.view = asked.view;
+    this.step = asked.step ?? 1;
+    this.moved = true;
     void this.explorer.goTo(asked);
   }
 
   /** The address of a view with everything else as it is. */
   to(view: View): string {
-    return address({ ...this.place, view });
+    return address(this.#placeOf(view));
   }
 
   /** Writes what is on show into the address bar. */
