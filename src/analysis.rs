@@ -64,14 +64,19 @@ pub struct Analysis {
 pub fn top(logits: &[f32], count: usize, label: impl Fn(usize) -> String) -> Vec<Prediction> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|&x| f64::from(x - max).exp()).sum();
-    let mut order: Vec<usize> = (0..logits.len()).collect();
-    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    let mut order = Vec::new();
+    for _ in 0..count.min(logits.len()) {
+        // Of equals the first, as a stable sort would have it.
+        let left = (0..logits.len()).rev().filter(|index| !order.contains(index));
+        let best = left.max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        order.extend(best);
+    }
     let predict = |index: usize| Prediction {
         label: label(index),
         index,
         probability: (f64::from(logits[index] - max).exp() / sum) as f32,
     };
-    order.into_iter().take(count).map(predict).collect()
+    order.into_iter().map(predict).collect()
 }
 
 /// Summaries of the attention `[M·C]` of each unit of `graph`.

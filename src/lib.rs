@@ -16,6 +16,7 @@ pub mod graph;
 pub mod image;
 pub mod kernels;
 pub mod network;
+mod order;
 pub mod overrides;
 pub mod plan;
 mod self_check;

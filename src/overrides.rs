@@ -1,6 +1,7 @@
 //! Taking the wheel: values that replace the attention of SK units.
 
 use crate::graph::{Graph, SkUnit, TensorId};
+use crate::order::sort_short;
 use crate::plan::{LANES, Plan};
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -154,7 +155,7 @@ impl RunOptions {
         };
         let mut names = self.tensors.clone();
         names.retain(|name| !graph.find(name).is_some_and(is_read));
-        names.sort();
+        sort_short(&mut names, |a, b| a < b);
         names.dedup();
         names
     }

@@ -284,7 +284,7 @@ async fn adapter_info(adapter: &wgpu::Adapter) -> wgpu::AdapterInfo {
 
 fn describe(info: &wgpu::AdapterInfo) -> Adapter {
     let known_software = ["swiftshader", "llvmpipe", "lavapipe", "basic render"];
-    let lower = info.name.to_lowercase();
+    let lower = info.name.to_ascii_lowercase();
     let software = info.device_type == wgpu::DeviceType::Cpu || known_software.iter().any(|s| lower.contains(s));
     let name = if info.name.is_empty() { format!("{:?} adapter", info.device_type) } else { info.name.clone() };
     Adapter { name, software }

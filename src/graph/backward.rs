@@ -4,6 +4,7 @@
 //! those of the forward pass, and nothing that neither the gradient nor a unit's attention needs.
 
 use super::{Graph, Node, Op, Tensor, TensorId};
+use crate::order::sort_short;
 use crate::{Error, Result};
 
 /// Whether attention counts as a function of the picture.
@@ -116,10 +117,11 @@ impl Backward {
     fn total(&mut self, id: TensorId) -> Option<TensorId> {
         let mut contributions = std::mem::take(&mut self.contributions[id.0]);
         let shape = self.shape(id);
-        contributions.sort_by_key(|c| match c {
+        let start = |c: &Contribution| match c {
             Contribution::Slice { start, .. } => *start,
             Contribution::Whole(_) => 0,
-        });
+        };
+        sort_short(&mut contributions, |a, b| start(a) < start(b));
         let mut next = 0;
         let mut parts = Vec::new();
         for contribution in &contributions {

@@ -5,6 +5,7 @@ mod backward;
 use super::PlanOptions;
 use crate::graph::{BatchNorm, Conv2d, Graph, Node, Op, SkUnit, TensorId};
 use crate::kernels::{self, Activation, BranchSoftmax, ConvStep, Elementwise, Kernel, Select, SkAttention, SkBranches};
+use crate::order::sort_short;
 use crate::weights::FoldedNorm;
 use std::collections::HashSet;
 
@@ -31,7 +32,7 @@ pub(super) fn fuse(graph: &Graph, retained: &[TensorId], options: &PlanOptions) 
         }
     }
     let Fuser { shapes, stacks, outputs, mut emissions, .. } = fuser;
-    emissions.sort_by_key(|(at, _)| *at);
+    sort_short(&mut emissions, |a, b| a.0 < b.0);
     Fused { steps: emissions.into_iter().map(|(_, step)| step).collect(), shapes, stacks, outputs }
 }
 

@@ -10,6 +10,7 @@ use super::memory::Storage;
 use super::view::{LANES, StorageId, View, Views, quads};
 use crate::graph::{Graph, Op, TensorId};
 use crate::kernels::{Elementwise, Gather, InputLayout, Kernel};
+use crate::order::sort_short;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Steps and where their tensors lie.
@@ -30,6 +31,13 @@ pub(super) fn place(graph: &Graph, fused: Fused) -> Placed {
     placer.place_bundles();
     placer.place_plain();
     placer.finish(graph)
+}
+
+/// A set of tensors, inserted one by one: collecting would bring another sort into the browser's module.
+fn tensor_set(tensors: impl IntoIterator<Item = TensorId>) -> BTreeSet<TensorId> {
+    let mut set = BTreeSet::new();
+    set.extend(tensors);
+    set
 }
 
 struct Placer {
@@ -97,7 +105,7 @@ impl Placer {
     /// Virtual tensors that a step reads or that are read back.
     fn virtual_uses(&self) -> BTreeSet<TensorId> {
         let read = self.steps.iter().flat_map(|s| s.inputs());
-        read.chain(self.outputs.iter().copied()).filter(|&t| self.is_virtual(t)).collect()
+        tensor_set(read.chain(self.outputs.iter().copied()).filter(|&t| self.is_virtual(t)))
     }
 
     /// Replaces reads of virtual tensors that cannot be views by reads of gathered copies.
@@ -130,7 +138,7 @@ impl Placer {
 
     /// The computed tensors behind a virtual one.
     fn source_tensors(&self, id: TensorId) -> BTreeSet<TensorId> {
-        self.sources[&id].iter().map(|(t, _)| *t).collect()
+        tensor_set(self.sources[&id].iter().map(|(t, _)| *t))
     }
 
     /// Whether no two channels of a virtual tensor are one computed channel; kernels have one weight for each lane.
@@ -146,7 +154,7 @@ impl Placer {
         let bundle_of = |id: TensorId| bundles.iter().position(|b| b.contains(&id));
         for (index, step) in self.steps.iter().enumerate().filter(|(_, s)| s.family() != Gather::FAMILY) {
             for input in step.inputs() {
-                let sources = if self.is_virtual(input) { self.source_tensors(input) } else { BTreeSet::from([input]) };
+                let sources = if self.is_virtual(input) { self.source_tensors(input) } else { tensor_set([input]) };
                 let readable = !self.is_virtual(input)
                     || (layouts.takes_views(step.as_ref(), input)
                         && self.is_injective(input)
@@ -297,7 +305,7 @@ impl Placer {
                 Group { tensor, readers, channels, first, last }
             })
             .collect();
-        groups.sort_by_key(|g| (g.first, g.last));
+        sort_short(&mut groups, |a, b| (a.first, a.last) < (b.first, b.last));
         groups
     }
 
@@ -366,8 +374,7 @@ impl Layouts {
                 layouts.free[input.0] &= layouts.takes_views(step.as_ref(), input);
             }
         }
-        let drawn: BTreeSet<TensorId> =
-            placer.virtual_uses().into_iter().flat_map(|v| placer.source_tensors(v)).collect();
+        let drawn = tensor_set(placer.virtual_uses().into_iter().flat_map(|v| placer.source_tensors(v)));
         for step in &placer.steps {
             for output in step.outputs() {
                 layouts.bundleable[output.0] = step.writes_views()
