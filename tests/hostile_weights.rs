@@ -57,6 +57,15 @@ fn a_long_name_is_refused() {
     assert!(refused(&with_storage(&dict)).contains("name has 2000 bytes"));
 }
 
+#[test]
+fn a_long_key_of_a_storage_is_not_told_in_full() {
+    let key = [text(&vec![b'k'; 100_000]), b"q\x000".to_vec()].concat();
+    let tensor = tensor(&storage(1), &[1], &[1]);
+    let content = [key, b"}".to_vec(), text(b"weight"), tensor, b"s".to_vec()].concat();
+    let message = refused(&legacy(&content, b"]", b""));
+    assert!(message.contains("tensor weight is in storage kkk") && message.ends_with('…'), "{message}");
+}
+
 /// Each of eight nests names the same dict of eight nests, and so on, with many tensors at the end.
 #[test]
 fn a_dict_with_many_names_is_read_once() {

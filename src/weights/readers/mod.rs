@@ -14,6 +14,9 @@ use crate::weights::{Index, Source};
 use crate::{Error, Result};
 use bytes::Bytes;
 
+/// Characters of the longest description of a fault.
+const LONGEST_MESSAGE: usize = 500;
+
 /// What `source`, a PyTorch or Caffe file, holds. In the browser it reads synchronously, which only workers may.
 ///
 /// # Errors
@@ -22,8 +25,17 @@ pub fn index(source: &Source) -> Result<Index> {
     let bytes = Bytes::new(source)?;
     dispatch(&bytes).map_err(|fault| match fault {
         Fault::Read(error) => error,
-        Fault::Content(why) => Error::bad_weights(format!("{}: {why}", source.name())),
+        Fault::Content(why) => Error::bad_weights(format!("{}: {}", source.name(), shortened(why))),
     })
+}
+
+/// Names in a damaged file may be anything, of any length.
+fn shortened(mut why: String) -> String {
+    if let Some((end, _)) = why.char_indices().nth(LONGEST_MESSAGE) {
+        why.truncate(end);
+        why.push('…');
+    }
+    why
 }
 
 fn dispatch(bytes: &Bytes) -> Result<Index, Fault> {
