@@ -17,6 +17,8 @@ const opened = (gpu: Gpu) => {
 
 /** What a visitor chose. */
 async function chosen(page: Page) {
+  // The page writes its address a moment after the last change.
+  await page.waitForTimeout(600);
   return {
     photo: await page.locator('.frame img').getAttribute('alt'),
     zoom: await page.locator('#zoom').inputValue(),
