@@ -1,5 +1,15 @@
 //! Matrix multiplication, single-threaded and with SIMD, on checked slices.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(any(target_arch = "wasm32", test))]
+mod tiles;
+
+#[cfg(not(target_arch = "wasm32"))]
+use native::product;
+#[cfg(target_arch = "wasm32")]
+use tiles::product;
+
 /// A row-major matrix in a slice.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
@@ -15,61 +25,47 @@ fn extent(rows: usize, columns: usize, stride: usize) -> usize {
     if rows == 0 { 0 } else { (rows - 1) * stride + columns }
 }
 
-/// `c += a · b` for a of m × k, b of k × n and c of m × n with rows `c_stride` floats apart.
+/// `c += a · b` for a of m × k, b of k × n and c of m × n with rows `c_stride` floats apart; n is a multiple of 4.
 ///
 /// # Panics
-/// If a slice is shorter than its matrix, or rows overlap.
-pub fn multiply_add([m, k, n]: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], c_stride: usize) {
+/// If a slice is shorter than its matrix, rows overlap, or n is no multiple of 4.
+pub fn multiply_add(size: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], c_stride: usize) {
+    let [m, k, n] = size;
+    assert!(n.is_multiple_of(4), "the right matrix has {n} columns, which are not whole quads");
     assert!(a.values.len() >= extent(m, k, a.stride), "the left matrix is shorter than {m} × {k}");
     assert!(b.values.len() >= extent(k, n, b.stride), "the right matrix is shorter than {k} × {n}");
     assert!(c.len() >= extent(m, n, c_stride), "the result is shorter than {m} × {n}");
-    // SAFETY: the assertions keep every access of the three strided matrices inside its slice and the rows of c apart,
-    // c is borrowed exclusively, and f32 is an element type that gemm supports.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            c_stride as isize,
-            true,
-            a.values.as_ptr(),
-            1,
-            a.stride as isize,
-            b.values.as_ptr(),
-            1,
-            b.stride as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
+    product(size, a, b, c, c_stride);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// [`multiply_add`] or one of its implementations.
+    type Product = fn([usize; 3], Matrix, Matrix, &mut [f32], usize);
+
     #[test]
     fn multiplies_strided_rows() {
+        let products: [Product; 2] = [multiply_add, tiles::product];
         let mut rng = fastrand::Rng::with_seed(3);
-        for _ in 0..60 {
-            let [m, k, n] = [rng.usize(1..40), rng.usize(1..70), rng.usize(1..40)];
+        for trial in 0..120 {
+            // Some are deeper than what is worked on at once.
+            let [m, k, n] = [rng.usize(1..40), rng.usize(1..70) * (1 + trial % 2 * 19), 4 * rng.usize(1..12)];
             let [sa, sb, sc] = [k + rng.usize(..5), n + rng.usize(..5), n + rng.usize(..5)];
             let mut random = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.f32() - 0.5).collect() };
             let (a, b, before) = (random(m * sa), random(k * sb), random(m * sc));
-            let mut c = before.clone();
             let matrix = |values, stride| Matrix { values, stride };
-            multiply_add([m, k, n], matrix(&a, sa), matrix(&b, sb), &mut c, sc);
-            for i in 0..m {
-                for j in 0..sc {
-                    let product = |l: usize| f64::from(a[i * sa + l]) * f64::from(b[l * sb + j]);
-                    let sum: f64 = if j < n { (0..k).map(product).sum() } else { 0.0 };
-                    let expected = f64::from(before[i * sc + j]) + sum;
+            let results = products.map(|product| {
+                let mut c = before.clone();
+                product([m, k, n], matrix(&a, sa), matrix(&b, sb), &mut c, sc);
+                c
+            });
+            for (i, j) in (0..m).flat_map(|i| (0..sc).map(move |j| (i, j))) {
+                let product = |l: usize| f64::from(a[i * sa + l]) * f64::from(b[l * sb + j]);
+                let sum: f64 = if j < n { (0..k).map(product).sum() } else { 0.0 };
+                let expected = f64::from(before[i * sc + j]) + sum;
+                for c in &results {
                     assert!((f64::from(c[i * sc + j]) - expected).abs() < 1e-4, "{m} × {k} × {n} at {i}, {j}");
                 }
             }
@@ -77,9 +73,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the result is shorter than 2 × 2")]
+    #[should_panic(expected = "the result is shorter than 2 × 4")]
     fn refuses_a_short_result() {
-        let ones = Matrix { values: &[1.0; 4], stride: 2 };
-        multiply_add([2, 2, 2], ones, ones, &mut [0.0; 3], 2);
+        let ones = Matrix { values: &[1.0; 8], stride: 4 };
+        multiply_add([2, 2, 4], ones, ones, &mut [0.0; 7], 4);
     }
 }

@@ -1,4 +1,4 @@
-//! Plain loops over small arrays, compiled for the widest instruction set of the machine.
+//! Plain loops over small arrays, compiled for the widest instruction set of the machine, and quads as registers.
 //!
 //! A kernel implements [`pulp::WithSimd`] with `#[inline(always)]` functions and runs through `Arch::new().dispatch`:
 //! LLVM then vectorises its loops with AVX2 or AVX-512 natively, and with simd128 where the wasm build enables it.
@@ -15,4 +15,74 @@ pub fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
 #[inline(always)]
 pub fn relu(v: f32) -> f32 {
     if v < 0.0 { 0.0 } else { v }
+}
+
+#[cfg(target_arch = "wasm32")]
+pub use wasm::{Lanes, load, mul_add_lanes, splat, store};
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+pub use plain::{Lanes, load, mul_add_lanes, splat, store};
+
+#[cfg(target_arch = "wasm32")]
+mod wasm {
+    use std::arch::wasm32::{f32x4, f32x4_splat, v128};
+
+    /// Four floats in a register.
+    pub type Lanes = v128;
+
+    /// The lanes of `v`.
+    #[inline(always)]
+    pub fn load([a, b, c, d]: [f32; 4]) -> Lanes {
+        f32x4(a, b, c, d)
+    }
+
+    /// `v` in every lane.
+    #[inline(always)]
+    pub fn splat(v: f32) -> Lanes {
+        f32x4_splat(v)
+    }
+
+    /// `a · b + c`; fused if the module is built for relaxed SIMD.
+    #[inline(always)]
+    pub fn mul_add_lanes(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
+        #[cfg(target_feature = "relaxed-simd")]
+        return std::arch::wasm32::f32x4_relaxed_madd(a, b, c);
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        return std::arch::wasm32::f32x4_add(std::arch::wasm32::f32x4_mul(a, b), c);
+    }
+
+    /// The lanes as an array.
+    #[inline(always)]
+    pub fn store(v: Lanes) -> [f32; 4] {
+        bytemuck::cast(v)
+    }
+}
+
+/// Stands for registers where tests run the code of the browser natively.
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod plain {
+    use std::array::from_fn;
+
+    /// Four floats.
+    pub type Lanes = [f32; 4];
+
+    /// The lanes of `v`.
+    pub fn load(v: [f32; 4]) -> Lanes {
+        v
+    }
+
+    /// `v` in every lane.
+    pub fn splat(v: f32) -> Lanes {
+        [v; 4]
+    }
+
+    /// `a · b + c`.
+    pub fn mul_add_lanes(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
+        from_fn(|i| a[i] * b[i] + c[i])
+    }
+
+    /// The lanes as an array.
+    pub fn store(v: Lanes) -> [f32; 4] {
+        v
+    }
 }
