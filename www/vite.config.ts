@@ -12,8 +12,10 @@ function fakeEngine(): Plugin {
   return {
     name: 'fake-engine',
     enforce: 'pre',
-    resolveId: (source) =>
-      source === './engine.js' || source === './models.js' ? path(`./test/fake-${source.slice(2, -3)}.ts`) : undefined,
+    resolveId: (source) => {
+      const module = /^\.\/(engine|models|pictures|readers)\.js$/.exec(source)?.[1];
+      return module && path(`./test/fake-${module}.ts`);
+    },
   };
 }
 

@@ -2,9 +2,10 @@
 
 use super::networks::network;
 use super::{set, to_js};
+use crate::effective_field::EffectiveField;
 use crate::image::{Photo as Pixels, WorkingImage, decode, sniff};
 use crate::overrides::{Overrides, RunOptions};
-use crate::session::{BackendChoice, Session, View};
+use crate::session::{BackendChoice, FieldRequest, Session, View};
 use crate::weights::{Checkpoint, Format, Source};
 use crate::{Error, ErrorCode};
 use js_sys::{Float32Array, Function, Object};
@@ -172,10 +173,52 @@ impl Engine {
     #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
     pub async fn analyze_tensor(&self, data: &[f32], shape: Vec<usize>, options: JsValue) -> Result<JsValue, JsValue> {
         let run: RunOptions = if options.is_undefined() { RunOptions::default() } else { from_js(options)? };
-        let shape = shape.try_into().map_err(|_| Error::bad_option("shape must be [n, 3, h, w]"))?;
+        let shape = tensor_shape(shape)?;
         let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
         results_to_js(&session.analyze_tensor_with(data, shape, &run).await?)
     }
+
+    /// `ReceptiveField` at a place of `photo`.
+    ///
+    /// # Errors
+    /// `bad-option`, `device-lost`.
+    #[wasm_bindgen(js_name = receptiveField)]
+    #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
+    pub async fn receptive_field(&self, photo: &Photo, options: JsValue) -> Result<JsValue, JsValue> {
+        let request: FieldRequest = from_js(options)?;
+        let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
+        field_to_js(session.receptive_field(&photo.0, &request).await?)
+    }
+
+    /// `ReceptiveField` at a place of a ready input `[1, 3, h, w]`.
+    ///
+    /// # Errors
+    /// `bad-option`, `device-lost`.
+    #[wasm_bindgen(js_name = receptiveFieldOfTensor)]
+    #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
+    pub async fn receptive_field_of_tensor(
+        &self,
+        data: &[f32],
+        shape: Vec<usize>,
+        options: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        let request: FieldRequest = from_js(options)?;
+        let shape = tensor_shape(shape)?;
+        let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
+        field_to_js(session.receptive_field_of_tensor(data, shape, &request).await?)
+    }
+}
+
+fn tensor_shape(shape: Vec<usize>) -> crate::Result<[usize; 4]> {
+    shape.try_into().map_err(|_| Error::bad_option("shape must be [n, 3, h, w]"))
+}
+
+/// As serde writes it, with a `Float32Array` for the map.
+fn field_to_js(mut field: EffectiveField) -> Result<JsValue, JsValue> {
+    let map = std::mem::take(&mut field.map);
+    let object: Object = to_js(&field)?.unchecked_into();
+    set(&object, "map", &Float32Array::from(map.as_slice()));
+    Ok(object.into())
 }
 
 /// The weights of `source`; those of a foreign format by their index.

@@ -1,6 +1,7 @@
 /** What `engine.js`, the wasm module, offers to the worker. Its errors are `Error` objects with a `code`. */
 import type { RunOptions } from './override.js';
-import type { ModelInfo, Progress, Result, SessionInfo } from './types.js';
+import type { FieldOptions } from './protocol.js';
+import type { ModelInfo, Progress, ReceptiveField, Result, SessionInfo } from './types.js';
 
 export default function init(module?: { module_or_path: unknown }): Promise<unknown>;
 export function models(): ModelInfo[];
@@ -46,5 +47,11 @@ export class Engine {
     shape: readonly [number, number, number, number],
     options?: RunOptions,
   ): Promise<Result[]>;
+  receptiveField(photo: Photo, options: FieldOptions): Promise<ReceptiveField>;
+  receptiveFieldOfTensor(
+    data: Float32Array,
+    shape: readonly [number, number, number, number],
+    options: FieldOptions,
+  ): Promise<ReceptiveField>;
   free(): void;
 }

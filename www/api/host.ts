@@ -4,9 +4,9 @@ import type { Engine, Photo } from './engine.js';
 import { codeOf, messageOf, SklensError } from './error.js';
 import { LazyModule } from './lazy.js';
 import type * as PicturesModule from './pictures.js';
-import type { AnalyzeRequest, OpenRequest, PhotoSource, Reply, Request } from './protocol.js';
+import type { OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
 import type * as ReadersModule from './readers.js';
-import type { BackendChoice, Inspection, Progress, Result } from './types.js';
+import type { BackendChoice, Inspection, Progress } from './types.js';
 
 type Pictures = Pick<typeof PicturesModule, 'default' | 'Picture'>;
 
@@ -29,7 +29,7 @@ export class Host {
     this.#readers = new LazyModule(load.readers, 'bad-weights', 'reader of this weights file');
   }
 
-  /** Answers `request` with exactly one of `opened`, `described`, `inspected`, `results` and `failed`. */
+  /** Answers `request` with exactly one of `opened`, `described`, `inspected`, `results`, `field` and `failed`. */
   async handle(request: Request): Promise<void> {
     try {
       if (request.type === 'open') {
@@ -46,10 +46,19 @@ export class Host {
         this.reply({ type: 'inspected', inspection: JSON.parse(await inspect(file)) as Inspection });
         return;
       }
+      if (request.type === 'field' || request.type === 'tensor-field') {
+        const field = await this.#withDevice((engine) =>
+          request.type === 'tensor-field'
+            ? engine.receptiveFieldOfTensor(request.tensor.data, request.tensor.shape, request.options)
+            : this.#withPhoto(request, (photo) => engine.receptiveField(photo, request.options)),
+        );
+        this.reply({ type: 'field', field, dispatches: this.#engine?.info().dispatches ?? 0 });
+        return;
+      }
       const results = await this.#withDevice((engine) =>
         request.type === 'tensor'
           ? engine.analyzeTensor(request.tensor.data, request.tensor.shape, request.options)
-          : this.#analyze(engine, request),
+          : this.#withPhoto(request, (photo) => engine.analyze(photo, request.options)),
       );
       this.reply({ type: 'results', results, dispatches: this.#engine?.info().dispatches ?? 0 });
     } catch (error) {
@@ -86,7 +95,7 @@ export class Host {
   }
 
   /** Runs `call`; on a lost device opens the engine again and runs it once more, with `auto` on the CPU if need be. */
-  async #withDevice(call: (engine: Engine) => Promise<Result[]>): Promise<Result[]> {
+  async #withDevice<Answer>(call: (engine: Engine) => Promise<Answer>): Promise<Answer> {
     const retries: BackendChoice[] = this.#backend === 'auto' ? ['auto', 'cpu'] : [this.#backend];
     let cause = 'The engine had stopped.';
     for (;;) {
@@ -110,17 +119,18 @@ export class Host {
     return engine;
   }
 
-  async #analyze(engine: Engine, { options, photo, source, forget }: AnalyzeRequest): Promise<Result[]> {
+  /** Runs `call` on the photo of a request and keeps it, unless the call fails. */
+  async #withPhoto<Answer>({ photo, source, forget }: SentPhoto, call: (photo: Photo) => Promise<Answer>): Promise<Answer> {
     for (const number of forget) this.#forget(number);
     const kept = photo === null ? undefined : this.#photos.get(photo);
-    if (kept) return engine.analyze(kept, options);
+    if (kept) return call(kept);
     if (!source) throw new SklensError('bad-image', 'The photo is no longer kept and was not sent again.');
     const decoded = await this.#decode(source);
     let keep = false;
     try {
-      const results = await engine.analyze(decoded, options);
+      const answer = await call(decoded);
       keep = photo !== null;
-      return results;
+      return answer;
     } finally {
       if (keep) this.#photos.set(photo as number, decoded);
       else decoded.free();

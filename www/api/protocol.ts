@@ -1,6 +1,17 @@
 /** The messages between a session and its worker. The session sends one request at a time. */
 import type { RunOptions } from './override.js';
-import type { AnalyzeOptions, BackendChoice, ErrorCode, Inspection, ModelInfo, Progress, Result, SessionInfo, TensorInput } from './types.js';
+import type {
+  AnalyzeOptions,
+  BackendChoice,
+  ErrorCode,
+  Inspection,
+  ModelInfo,
+  Progress,
+  ReceptiveField,
+  Result,
+  SessionInfo,
+  TensorInput,
+} from './types.js';
 
 /** A photo in a message: bytes and bitmaps the first time, then only the number under which the worker keeps it. */
 export type PhotoSource = Blob | ImageBitmap | ImageData;
@@ -16,13 +27,8 @@ export interface OpenRequest {
   backend: BackendChoice;
 }
 
-export interface AnalyzeRequest {
-  type: 'analyze';
-  options: {
-    scales: readonly number[];
-    center: readonly [number, number];
-    size?: NonNullable<AnalyzeOptions['size']>;
-  } & RunOptions;
+/** A photo that a request is about, and which others the worker may forget. */
+export interface SentPhoto {
   /** Keep the decoded photo under this number; null: do not keep it. */
   photo: number | null;
   /** Absent where the worker keeps `photo` already. */
@@ -31,10 +37,40 @@ export interface AnalyzeRequest {
   forget: number[];
 }
 
+export interface AnalyzeRequest extends SentPhoto {
+  type: 'analyze';
+  options: {
+    scales: readonly number[];
+    center: readonly [number, number];
+    size?: NonNullable<AnalyzeOptions['size']>;
+  } & RunOptions;
+}
+
 export interface TensorRequest {
   type: 'tensor';
   tensor: TensorInput;
   options: RunOptions;
+}
+
+/** What a receptive field is asked for, in the engine's form. */
+export interface FieldOptions extends Pick<RunOptions, 'override'> {
+  unit: string;
+  position: readonly [number, number];
+  scale: number;
+  center: readonly [number, number];
+  size?: readonly [number, number];
+  attention: 'fixed' | 'differentiated';
+}
+
+export interface FieldRequest extends SentPhoto {
+  type: 'field';
+  options: FieldOptions;
+}
+
+export interface TensorFieldRequest {
+  type: 'tensor-field';
+  tensor: TensorInput;
+  options: FieldOptions;
 }
 
 export interface DescribeRequest {
@@ -48,7 +84,14 @@ export interface InspectRequest {
   weights: Blob | string;
 }
 
-export type Request = OpenRequest | AnalyzeRequest | TensorRequest | DescribeRequest | InspectRequest;
+export type Request =
+  | OpenRequest
+  | AnalyzeRequest
+  | TensorRequest
+  | FieldRequest
+  | TensorFieldRequest
+  | DescribeRequest
+  | InspectRequest;
 
 export type Reply =
   | { type: 'progress'; progress: Progress }
@@ -59,6 +102,7 @@ export type Reply =
   | { type: 'described'; model: ModelInfo }
   | { type: 'inspected'; inspection: Inspection }
   | { type: 'results'; results: Result[]; dispatches: number }
+  | { type: 'field'; field: ReceptiveField; dispatches: number }
   | { type: 'failed'; code: ErrorCode; message: string }
   /** Something threw outside any request: nothing that follows can be trusted. */
   | { type: 'crashed'; message: string };

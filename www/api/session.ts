@@ -1,7 +1,18 @@
 import { messageOf, SklensError } from './error.js';
 import { runOptions } from './override.js';
-import type { AnalyzeRequest, OpenRequest, PhotoSource, Reply, Request } from './protocol.js';
-import type { AnalyzeOptions, ImageInput, ModelInfo, NetworkDescription, Progress, Result, SessionInfo, TensorInput } from './types.js';
+import type { FieldOptions, OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
+import type {
+  AnalyzeOptions,
+  ImageInput,
+  ModelInfo,
+  NetworkDescription,
+  Progress,
+  ReceptiveField,
+  ReceptiveFieldOptions,
+  Result,
+  SessionInfo,
+  TensorInput,
+} from './types.js';
 
 const PHOTOS_KEPT = 4;
 const numbers = new WeakMap<object, number>();
@@ -14,7 +25,7 @@ const TIMEOUT = 600_000;
 
 interface Call {
   request: () => Request;
-  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' }>) => void;
+  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' | 'field' }>) => void;
   reject: (error: SklensError) => void;
   timeout: number;
   /** Whether it opens the network, which comes before all others. */
@@ -95,19 +106,55 @@ export class Session extends EventTarget {
     if (!scales || !(Symbol.iterator in Object(scales)) || !(Symbol.iterator in Object(center))) {
       throw new SklensError('bad-option', '`scales` must be an array of zooms and `center` an array of two fractions.');
     }
-    const plain: AnalyzeRequest['options'] = {
+    const plain = {
       scales: [...scales],
       center: [...center] as [number, number],
       ...(size === undefined ? {} : { size }),
       ...run,
     };
-    if (!(timeout > 0)) throw new SklensError('bad-option', '`timeout` must be a number of milliseconds above 0.');
     const reply = await this.#call(
-      () => ('tensor' in source ? { type: 'tensor', tensor: source.tensor, options: run } : this.#photo(source.photo, plain)),
+      () =>
+        'tensor' in source
+          ? { type: 'tensor', tensor: source.tensor, options: run }
+          : { type: 'analyze', options: plain, ...this.#photo(source.photo) },
       timeout,
       signal,
     );
     return reply.type === 'results' ? reply.results : [];
+  }
+
+  /**
+   * The receptive field of an SK unit's output at one place of an image: theoretical, weighted with attention, and
+   * effective, by back-propagation. The first call for a unit, attention and size takes longer: it prepares the network.
+   *
+   * Rejects as {@link analyze} does.
+   */
+  async receptiveField(options: ReceptiveFieldOptions): Promise<ReceptiveField> {
+    const { image, unit, position, scale = 1, center = [0.5, 0.5], size, attention = 'fixed', override, signal, timeout = TIMEOUT } = options;
+    const { override: replaced } = runOptions(override, undefined);
+    const source = classify(image);
+    if (!(Symbol.iterator in Object(position)) || !(Symbol.iterator in Object(center))) {
+      throw new SklensError('bad-option', '`position` and `center` must be arrays of two fractions.');
+    }
+    const plain: FieldOptions = {
+      unit,
+      position: [...position] as [number, number],
+      scale,
+      center: [...center] as [number, number],
+      attention,
+      ...(size === undefined ? {} : { size: typeof size === 'number' ? [size, size] : ([...size] as [number, number]) }),
+      ...(replaced ? { override: replaced } : {}),
+    };
+    const reply = await this.#call(
+      () =>
+        'tensor' in source
+          ? { type: 'tensor-field', tensor: source.tensor, options: plain }
+          : { type: 'field', options: plain, ...this.#photo(source.photo) },
+      timeout,
+      signal,
+    );
+    if (reply.type !== 'field') throw new SklensError('closed', 'The worker answered something else.');
+    return reply.field;
   }
 
   /**
@@ -146,6 +193,7 @@ export class Session extends EventTarget {
   #call(request: () => Request, timeout: number, signal?: AbortSignal): Promise<Parameters<Call['resolve']>[0]> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(this.#closed);
+      if (!(timeout > 0)) return reject(new SklensError('bad-option', '`timeout` must be a number of milliseconds above 0.'));
       const aborted = () => new SklensError('aborted', 'The call was aborted.');
       if (signal?.aborted) return reject(aborted());
       const abort = () => {
@@ -236,6 +284,7 @@ export class Session extends EventTarget {
         this.dispatchEvent(new EngineEvent(reply.info, reply.cause));
         break;
       case 'results':
+      case 'field':
         if (this.#info) this.#info = { ...this.#info, dispatches: reply.dispatches };
         this.#settle((call) => call.resolve(reply));
         break;
@@ -267,9 +316,9 @@ export class Session extends EventTarget {
     for (const call of pending) call.reject(this.#closed);
   }
 
-  #photo(source: PhotoSource, options: AnalyzeRequest['options']): AnalyzeRequest {
+  #photo(source: PhotoSource): SentPhoto {
     // The pixels of an ImageData may change between calls, so it is sent each time.
-    if ('data' in source) return { type: 'analyze', options, photo: null, source, forget: [] };
+    if ('data' in source) return { photo: null, source, forget: [] };
     let photo = numbers.get(source);
     if (photo === undefined) numbers.set(source, (photo = nextNumber++));
     const place = this.#kept.indexOf(photo);
@@ -277,7 +326,7 @@ export class Session extends EventTarget {
     this.#kept.push(photo);
     const forget = this.#kept.splice(0, Math.max(0, this.#kept.length - PHOTOS_KEPT));
     if (place < 0) this.#unconfirmed = photo;
-    return { type: 'analyze', options, photo, forget, ...(place >= 0 ? {} : { source }) };
+    return { photo, forget, ...(place >= 0 ? {} : { source }) };
   }
 }
 

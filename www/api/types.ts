@@ -185,6 +185,74 @@ export interface AnalyzeOptions {
   timeout?: number;
 }
 
+/** A box in pixels of the network's input, x to the right and y down: x0 ≤ x < x1, y0 ≤ y < y1. */
+export interface PixelBox {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
+
+/** The smallest square around a place that holds a share of a heat map's sum. */
+export interface EnergySquare {
+  share: number;
+  /** Side in pixels before cutting, odd. */
+  side: number;
+  /** The square, cut at the input's edges. */
+  bounds: PixelBox;
+}
+
+/** What {@link Session.receptiveField} takes. */
+export interface ReceptiveFieldOptions {
+  image: ImageInput;
+  /** Name of the SK unit, `SK_3_4`. */
+  unit: string;
+  /** The place as fractions of the oriented photo, or of a ready tensor, x right, y down; the crop must show it. */
+  position: readonly [number, number];
+  /** Zoom, 1…8. Default 1. Like `center` and `size` it does not count for a ready tensor. */
+  scale?: number;
+  /** Centre of the crop as in {@link AnalyzeOptions}. Default [0.5, 0.5]. */
+  center?: readonly [number, number];
+  /** Input side, or [height, width], 64…512. Default: the network's. */
+  size?: number | readonly [number, number];
+  /**
+   * Whether the gradient treats attention as a constant, or follows it through softmax, layers and pooling, by which every
+   * pixel acts on every place. Default `fixed`.
+   */
+  attention?: 'fixed' | 'differentiated';
+  /** Attention to replace in this call. */
+  override?: Overrides;
+  signal?: AbortSignal;
+  /** As in {@link AnalyzeOptions}. */
+  timeout?: number;
+}
+
+/** The receptive field of a unit's output at one place. Pixels are those of the network's input: the crop, resized. */
+export interface ReceptiveField {
+  unit: string;
+  /** The pixel at the place, x and y. */
+  pixel: [number, number];
+  /** The position of the unit's output whose field is centred nearest to it, x and y. */
+  cell: [number, number];
+  /** What that position can see with its attention given, as if the picture went on beyond its edges. */
+  theoretical: PixelBox;
+  /** The smallest box around the pixels that exist and can act on it; null if there are none. */
+  theoreticalInside: PixelBox | null;
+  /** Widths of the theoretical field, and of the one weighted with this picture's attention. */
+  sizes: FieldSizes;
+  /** Height and width of `map`. */
+  shape: [number, number];
+  /**
+   * The effective field, row by row: Σ over colours of the magnitude of the gradient, with respect to the normalised
+   * input, of the sum over channels of the unit's output at the cell, after Select.
+   */
+  map: Float32Array;
+  /** For 50, 90 and 99 % of the map's sum, centred on the pixel; empty if the map is 0. */
+  squares: EnergySquare[];
+  /** Wall time of the call. */
+  milliseconds: number;
+}
+
 /** Where opening stands: `download` and `weights` count bytes, `prepare` counts steps; `total` is 0 where unknown. */
 export interface Progress {
   phase: 'download' | 'weights' | 'prepare';

@@ -36,6 +36,22 @@ async function commandLine(file: string, scales: number[], from = folder): Promi
     .map((line) => JSON.parse(line) as Line);
 }
 
+/** What the tool prints of a receptive field. */
+interface Field {
+  pixel: [number, number];
+  cell: [number, number];
+  shape: [number, number];
+  theoretical: Record<'x0' | 'y0' | 'x1' | 'y1', number>;
+  sizes: { expected: number };
+  squares: { side: number }[];
+  map: number[];
+}
+
+/** The two numbers of an address's field. */
+function pair(text: string): [number, number] {
+  return text.split(',').map(Number) as [number, number];
+}
+
 function distance(a: readonly number[], b: readonly number[]): number {
   expect(a.length).toBe(b.length);
   return Math.max(...a.map((value, index) => Math.abs(value - (b[index] ?? NaN))));
@@ -71,6 +87,49 @@ describe.skipIf(!tool).each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
     for (const [index, { percent }] of shown.predictions.entries()) {
       expect(Math.abs(percent - 100 * (now[index]?.probability ?? NaN))).toBeLessThan(0.6);
     }
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('shows and returns the receptive field that the command line prints', async () => {
+    const { page, problems } = await visit({ ...site, url: `${site.url}#/field?unit=SK_2_2` });
+    await settled(page);
+    if (backend === 'gpu') await runOn(page, 'gpu');
+    const section = page.locator('section[aria-labelledby=field]');
+    const caption = () => section.locator('figcaption').textContent();
+    await expect.poll(caption, { timeout: 200_000 }).toContain('SK_2_2 at');
+    const middle = await caption();
+    await section.getByRole('group', { name: 'The place' }).press('Shift+ArrowRight');
+    await expect.poll(caption, { timeout: 200_000 }).not.toBe(middle);
+    await section.locator('summary').press('Enter');
+    const shown = await section.locator('tbody tr').evaluateAll((rows) => rows.map((row) => Number(row.querySelectorAll('td')[1]?.textContent)));
+
+    await expect.poll(() => page.url()).toContain('spot=');
+    const asked = new URLSearchParams(page.url().split('?')[1]);
+    const [spot, center] = [asked.get('spot') ?? '', asked.get('at') ?? ''];
+    const path = fileURLToPath(new URL(asked.get('photo') ?? '', folder));
+    const options = ['receptive-field', path, '--unit', 'SK_2_2', '--position', spot, '--center', center, '--backend', 'cpu', '--json'];
+    const { stdout } = await promisify(execFile)(tool as string, options, { maxBuffer: 1 << 26 });
+    const printed = JSON.parse(stdout) as Field;
+    const sides = printed.squares.map(({ side }) => side);
+    // Squares grow in steps of two pixels; where the sum lies near the share, engines may differ by one step.
+    for (const [i, side] of sides.entries()) expect(Math.abs((shown[i] ?? NaN) - side)).toBeLessThanOrEqual(2);
+    expect(shown[3]).toBeCloseTo(printed.sizes.expected, 0);
+
+    const found = await page.evaluate(
+      async ({ photo, position, center, backend }) => {
+        const image = await (await fetch(`gallery/${photo}`)).blob();
+        const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend });
+        const field = await session.receptiveField({ image, unit: 'SK_2_2', position, center });
+        session.close();
+        return { ...field, map: [...field.map] };
+      },
+      { photo: asked.get('photo'), position: pair(spot), center: pair(center), backend },
+    );
+    const norm = (values: readonly number[]) => Math.hypot(...values);
+    expect(norm(found.map.map((value, p) => value - (printed.map[p] ?? NaN)))).toBeLessThan(tolerance * norm(printed.map));
+    expect(found.theoretical).toEqual(printed.theoretical);
+    expect(found).toMatchObject({ pixel: printed.pixel, cell: printed.cell, shape: printed.shape });
     expect(problems).toEqual([]);
     await page.close();
   });

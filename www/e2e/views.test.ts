@@ -138,6 +138,68 @@ test('the network, by keyboard: another unit shows its own tensors', async () =>
   }
 });
 
+test('the receptive field, by keyboard: it follows place, unit and attention, and its address brings it back', async () => {
+  const { page } = visited;
+  await open(page, 'Receptive field');
+  const section = page.locator('section[aria-labelledby=field]');
+  const ready = () => page.locator('section[aria-labelledby=field][aria-busy=false] figcaption').waitFor({ timeout: 60_000 });
+  const caption = () => section.locator('figcaption').textContent();
+  await ready();
+  const middle = await caption();
+  expect(middle).toMatch(/^SK_3_8 at 1\.00×, .* 90 % within \d+, 99 % within \d+\./);
+  await section.getByRole('group', { name: 'The place' }).press('Shift+ArrowLeft');
+  await expect.poll(caption).not.toBe(middle);
+  await section.locator('.picker input:checked').press('ArrowLeft');
+  await expect.poll(caption).toMatch(/^SK_3_7 /);
+  await section.locator('input[name=gradient]:checked').press('ArrowRight');
+  await section.getByText('every pixel can act on every place').waitFor();
+  await ready();
+
+  await section.locator('summary').press('Enter');
+  const widths = await cells(page, 'section[aria-labelledby=field] .table tbody tr');
+  const numbers: Record<string, number[]> = Object.fromEntries(widths.map(([name, ...values]) => [name, values.map(Number)]));
+  const [smallest = NaN, network = NaN, largest = NaN] = numbers.expected ?? [];
+  expect(numbers.theoretical?.[0]).toBe(smallest);
+  expect(numbers.theoretical?.[2]).toBe(largest);
+  expect(smallest < network && network < largest).toBe(true);
+  expect(numbers['50 %']?.every((side, i) => side <= (numbers['90 %']?.[i] ?? NaN))).toBe(true);
+  expect(new Set(numbers['90 %']).size).toBeGreaterThan(1);
+  expect(await page.locator('section[aria-labelledby=field-compare] canvas').count()).toBe(3);
+
+  const shown = await caption();
+  await expect.poll(() => page.url()).toMatch(/#\/field\?.*unit=SK_3_7&spot=.*&gradient=differentiated/);
+  const again = await visit({ ...site, url: page.url() });
+  await expect.poll(() => again.page.locator('section[aria-labelledby=field] figcaption').textContent(), { timeout: 60_000 }).toBe(shown);
+  await again.page.close();
+});
+
+test('the receptive field against zoom and depth is measured, drawn and saved', async () => {
+  const { page } = visited;
+  await open(page, 'Receptive field');
+  for (const [id, rows] of [['field-zoom', 9], ['field-depth', 16]] as const) {
+    const section = page.locator(`section[aria-labelledby=${id}]`);
+    // A slow machine asks first.
+    const drawn = section.locator('.files');
+    await expect
+      .poll(
+        async () => {
+          const button = section.getByRole('button', { name: /^Measure/ });
+          if (await button.isEnabled().catch(() => false)) await button.press('Enter').catch(() => undefined);
+          return drawn.count();
+        },
+        { timeout: 120_000 },
+      )
+      .toBe(1);
+    const download = page.waitForEvent('download');
+    await section.getByRole('button', { name: 'CSV' }).press('Enter');
+    const lines = (await readFile(await (await download).path(), 'utf8')).trim().split('\r\n').map((line) => line.split(','));
+    expect(lines).toHaveLength(rows + 1);
+    for (const [, smallest, largest, expected] of lines.slice(1)) {
+      expect(Number(smallest) < Number(expected) && Number(expected) < Number(largest)).toBe(true);
+    }
+  }
+});
+
 test('stimuli, by keyboard: a larger disc is the photo and moves attention', async () => {
   const { page } = visited;
   const photo = await page.locator('.frame img').getAttribute('src');
@@ -157,7 +219,7 @@ test('stimuli, by keyboard: a larger disc is the photo and moves attention', asy
   await settled(page);
 });
 
-test.each(['zoom', 'network', 'what-if', 'stimuli', 'collections'])('the view %s fits a phone', async (view) => {
+test.each(['zoom', 'network', 'field', 'what-if', 'stimuli', 'collections'])('the view %s fits a phone', async (view) => {
   const { page, problems } = await visit({ ...site, url: `${site.url}#/${view}` }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   await settled(page);
   await page.locator('.answer section').first().waitFor();

@@ -1,5 +1,5 @@
 /** The page's state: what is shown, what runs, and the analysis that belongs to it. */
-import type { AnalyzeOptions, ImageInput, Result, Session, UnitInfo } from 'sklens';
+import type { AnalyzeOptions, ImageInput, ReceptiveField, ReceptiveFieldOptions, Result, Session, UnitInfo } from 'sklens';
 import { defaultUnit } from './lib/attention';
 import { clampCenter, type Point } from './lib/crop';
 import { fetchGallery, fetchPhoto, type GalleryEntry } from './lib/gallery';
@@ -40,6 +40,10 @@ export class Explorer extends RunningNetwork {
   /** While the box is dragged only the present zoom is analysed. */
   dragging = $state(false);
   unitName = $state(defaultUnit(this.units));
+  /** The place whose receptive field is shown, in fractions of the photo; null: the crop's centre. */
+  spot: Point | null = $state.raw(null);
+  /** How the gradient of that field treats attention. */
+  gradient: 'fixed' | 'differentiated' = $state('fixed');
   running = $state(false);
   everyChannel = $state(false);
 
@@ -76,6 +80,7 @@ export class Explorer extends RunningNetwork {
   async start(place?: Place): Promise<void> {
     if (place?.zoom !== undefined) this.zoomTo(place.zoom);
     if (place?.unit !== undefined) this.unitName = place.unit;
+    if (place?.gradient !== undefined) this.gradient = place.gradient;
     const gallery = this.#startGallery(place).finally(() => (this.started = true));
     await Promise.all([gallery, this.run(this.backend)]);
   }
@@ -89,6 +94,7 @@ export class Explorer extends RunningNetwork {
     const first = this.gallery.find(({ file }) => file === place?.photo) ?? this.gallery[0];
     if (!first || this.photo) return;
     await this.showEntry(first);
+    if (place?.spot) this.spot = place.spot;
     if (place?.center && this.photo) this.#look(this.zoom, place.center);
   }
 
@@ -99,12 +105,20 @@ export class Explorer extends RunningNetwork {
     if (place.unit !== undefined) this.unitName = place.unit;
     if (place.zoom !== undefined && place.zoom !== this.zoom) this.zoomTo(place.zoom);
     if (place.center && !samePlace(place.center, this.center)) this.moveTo(place.center);
+    if (place.spot) this.spot = place.spot;
+    if (place.view === 'field') this.gradient = place.gradient ?? 'fixed';
   }
 
   /** Asks the network about the photo and centre on show, besides the page's own analysis. */
   async ask(options: AnalyzeOptions, image: ImageInput | undefined = this.photo?.blob): Promise<Result[]> {
     if (!this.session || !image) return [];
     return this.session.analyze(image, { center: this.center, ...options });
+  }
+
+  /** Asks for a receptive field in the photo and crop on show. */
+  async askField(options: Omit<ReceptiveFieldOptions, 'image'>): Promise<ReceptiveField> {
+    if (!this.session || !this.photo) throw new Error(t.networks.waiting);
+    return this.session.receptiveField({ image: this.photo.blob, center: this.center, ...options });
   }
 
   /** Goes back to the photo, zoom and centre before the last change. */
@@ -167,6 +181,7 @@ export class Explorer extends RunningNetwork {
     if (this.photo) this.zoom = 1;
     this.photo = photo;
     this.center = entry?.centre ?? [0.5, 0.5];
+    this.spot = null;
     this.refresh();
   }
 

@@ -268,6 +268,7 @@ export const en = {
     names: {
       zoom: 'Zoom',
       network: 'Network',
+      field: 'Receptive field',
       'what-if': 'What if',
       stimuli: 'Stimuli',
       collections: 'Collections',
@@ -286,6 +287,55 @@ export const en = {
   },
 
   play: { start: 'Play the zoom', stop: 'Pause' },
+
+  field: {
+    heading: 'What one place sees',
+    lead: 'Choose a unit and a place. The heat shows how much each pixel moves what the unit puts out there, measured by back-propagation.',
+    place: (x: number, y: number) =>
+      `The place: ${percent(x)} from the left, ${percent(y)} from the top of what the network sees. Arrow keys move it.`,
+    placeRole: 'place marker',
+    hint: 'Click the picture to move the place; with the marker in focus, arrow keys do.',
+    gradient: 'Attention in the gradient',
+    gradients: { fixed: 'held fixed', differentiated: 'followed' },
+    gradientNote: {
+      fixed: 'Held fixed: attention counts as given, so only pixels in the theoretical field can act.',
+      differentiated:
+        'Followed: each pixel also acts through attention, which is pooled over the whole picture; so every pixel can act on every place.',
+    },
+    chart: (unit: string) => `Heat map over the photo: the receptive field of ${unit} at one place`,
+    share: (share: number) => `${Math.round(share * 100)} %`,
+    legend: {
+      label: 'Lines',
+      square: 'holds 50, 90, 99 % of the heat',
+      expected: (pixels: number) => `expected from attention, ${Math.round(pixels)} px`,
+      theoretical: (pixels: number) => `can see at most, ${pixels} px`,
+      beyond: 'reaches beyond the picture',
+    },
+    modes: { smallest: (kernel: string) => `All ${kernel}`, network: 'As the network decides', largest: (kernel: string) => `All ${kernel}` },
+    compare: 'With other attention',
+    compareNote: 'The same place with every unit forced to one kernel. The square holds 90 % of the heat.',
+    within: (side: number | null) => (side === null ? 'nothing acts' : `90 % within ${side} px`),
+    heat: (mode: string, side: number | null) =>
+      side === null ? `${mode}: nothing acts on this place.` : `${mode}: heat map; 90 % lie within ${side} pixels.`,
+    table: 'Widths as a table',
+    columns: { width: 'Width in pixels' },
+    rows: { expected: 'expected', theoretical: 'theoretical' },
+    map: 'Save the map as CSV',
+    zoom: 'The field against the zoom',
+    depth: 'The field against depth',
+    zoomChart: (unit: string) => `Line chart: width of the receptive field of ${unit} against zoom`,
+    depthChart: 'Line chart: width of the receptive field of every unit, in order of depth',
+    axis: 'pixels of the input',
+    unit: 'unit',
+    input: (side: number) => `the input, ${side} px`,
+    chartTable: 'This chart as a table',
+    chartColumns: { smallest: 'smallest', largest: 'largest', expected: 'expected' },
+    chartLegend: { band: 'theory, from smallest to largest kernels', expected: 'expected from attention', side: (mode: string) => `90 % of the heat: ${mode}` },
+    measure: (seconds: number) => `Measure (about ${seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`})`,
+    measuring: (done: number, all: number) => `Measuring: ${done} of ${all}`,
+    stop: 'Stop',
+    pixels: (value: number) => `${Math.round(value * 10) / 10}`,
+  },
 
   whatIf: {
     heading: 'Take the wheel',
@@ -523,6 +573,7 @@ export const en = {
       views: {
         zoom: 'zoom and move about, every unit against the zoom',
         network: 'enter any unit and see its real numbers',
+        field: 'which pixels a unit sees from a place of the photo',
         'what-if': 'set the attention yourself and see what changes',
         stimuli: 'discs, bars and gratings in the photo’s place',
         collections: 'the same over a whole folder of photos',
@@ -554,6 +605,15 @@ export const en = {
       `the best guess is ${shortLabel(to)} (${percent(is)}) instead of ${shortLabel(from)} (${percent(was)}).`,
     whatIfField: (unit: string, from: number, to: number) =>
       `The field that ${unit} expects to see is ${Math.round(to)} pixels wide instead of ${Math.round(from)}.`,
+    field: (unit: string, zoom: number, x: number, y: number, input: number, half: number, most: number, nearly: number) =>
+      `${unit} at ${times(zoom)}, ${percent(x)} from the left and ${percent(y)} from the top: half of what moves its output lies within ${half} of the input’s ${input} pixels, 90 % within ${most}, 99 % within ${nearly}.`,
+    fieldNothing: (unit: string) => `Nothing in the picture moves the output of ${unit} at this place.`,
+    fieldTheory: (large: string, largest: number, small: string, smallest: number, expected: number) =>
+      `With ${large} everywhere it could see ${largest} pixels, with ${small} ${smallest}; this photo’s attention makes ${Math.round(expected)} of it.`,
+    fieldAgainst: (from: string, to: string, first: number, last: number) =>
+      `From ${from} to ${to} the square that holds 90 % goes from ${first} to ${last} pixels.`,
+    fieldForced: (at: string, small: string, smallest: number, large: string, largest: number) =>
+      `At ${at} it would be ${smallest} with ${small} everywhere and ${largest} with ${large}.`,
     depthNow: (zoom: number, large: string, leaning: number, units: number) =>
       `At ${times(zoom)}, ${leaning} of ${units} lean to ${large}.`,
   },

@@ -1,6 +1,7 @@
 /** The contract of `engine.js` with numbers that depend on photo, zoom and centre but on no network. For tests and `vite --mode fake`. */
 import type { RunOptions } from '../api/override';
-import type { Progress, Result, SessionInfo } from '../api/types';
+import type { FieldOptions } from '../api/protocol';
+import type { Progress, ReceptiveField, Result, SessionInfo } from '../api/types';
 import { models as presets } from './fake-models';
 
 export class CodedError extends Error {
@@ -15,7 +16,7 @@ export class CodedError extends Error {
 }
 
 /** Switches for tests. */
-export const behaviour = { loseDevice: 0, opened: [] as string[], analysed: [] as number[][], photosAlive: 0, delay: 0, refuse: [] as string[], options: [] as RunOptions[] };
+export const behaviour = { loseDevice: 0, opened: [] as string[], analysed: [] as number[][], photosAlive: 0, delay: 0, refuse: [] as string[], options: [] as RunOptions[], fields: [] as FieldOptions[] };
 
 export default async function init(): Promise<unknown> {
   return undefined;
@@ -118,7 +119,53 @@ export class Engine {
     return Array.from({ length: shape[0] }, (_, item) => this.#result(item / 10, 1, [0.5, 0.5]));
   }
 
+  async receptiveField(photo: Photo, options: FieldOptions): Promise<ReceptiveField> {
+    return this.#field(photo.seed, options);
+  }
+
+  async receptiveFieldOfTensor(_data: Float32Array, _shape: readonly number[], options: FieldOptions): Promise<ReceptiveField> {
+    return this.#field(0.5, options);
+  }
+
   free(): void {}
+
+  /** A bell around the middle of the input, wider for deeper units and larger kernels. */
+  #field(seed: number, options: FieldOptions): ReceptiveField {
+    behaviour.fields.push(options);
+    const { unit, scale, override } = options;
+    const depth = this.info().units.findIndex(({ name }) => name === unit);
+    if (depth < 0) throw new CodedError('bad-option', `There is no unit ${unit}.`);
+    this.#runs++;
+    const side = 112;
+    const sizes = { smallest: 11 + 16 * depth, largest: 19 + 32 * depth };
+    const forced = override?.['*']?.[0];
+    const share = forced === 'smallest' ? 0 : forced === 'largest' ? 1 : 0.4 + 0.1 * scale;
+    const expected = sizes.smallest + share * (sizes.largest - sizes.smallest);
+    const width = expected / 14;
+    const map = Float32Array.from({ length: side * side }, (_, p) => {
+      const [x, y] = [(p % side) - 56, Math.floor(p / side) - 56];
+      return Math.exp(-(x * x + y * y) / (2 * width * width)) * (1 + 0.4 * Math.sin(x * 0.7 + y * 1.3 + seed * 9));
+    });
+    const squares = [0.5, 0.9, 0.99].map((share) => {
+      const reach = Math.min(56, Math.round(width * Math.sqrt(-2 * Math.log(1 - share))));
+      const [low, high] = [56 - reach, Math.min(side, 57 + reach)];
+      return { share, side: 2 * reach + 1, bounds: { x0: low, y0: low, x1: high, y1: high } };
+    });
+    const [low, high] = [56 - (sizes.largest - 1) / 2, 57 + (sizes.largest - 1) / 2];
+    const inside = { x0: Math.max(0, low), y0: Math.max(0, low), x1: Math.min(side, high), y1: Math.min(side, high) };
+    return {
+      unit,
+      pixel: [56, 56],
+      cell: [7, 7],
+      theoretical: { x0: low, y0: low, x1: high, y1: high },
+      theoreticalInside: inside,
+      sizes: { ...sizes, expected },
+      shape: [side, side],
+      map,
+      squares,
+      milliseconds: 12,
+    };
+  }
 
   #result(seed: number, scale: number, center: readonly [number, number]): Result {
     const units = this.info().units.map((unit, depth) => {

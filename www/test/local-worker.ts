@@ -25,7 +25,7 @@ export class LocalWorker {
   static install(): void {
     vi.stubGlobal('Worker', LocalWorker);
     LocalWorker.sent = [];
-    Object.assign(fake.behaviour, { loseDevice: 0, opened: [], analysed: [], photosAlive: 0, delay: 0, refuse: [], options: [] });
+    Object.assign(fake.behaviour, { loseDevice: 0, opened: [], analysed: [], photosAlive: 0, delay: 0, refuse: [], options: [], fields: [] });
   }
   postMessage(request: Request): void {
     LocalWorker.sent.push(request);

@@ -261,3 +261,55 @@ describe('failure', () => {
     expect(fake.behaviour.opened).toEqual(['auto', 'auto', 'cpu']);
   });
 });
+
+describe('receptiveField', () => {
+  test('passes everything on in the engine’s form and returns the map', async () => {
+    const session = await sklens.open({ model });
+    const image = photo();
+    await session.analyze(image);
+    const field = await session.receptiveField({ image, unit: 'SK_3_4', position: [0.25, 0.5] });
+    expect(field.map).toBeInstanceOf(Float32Array);
+    expect(field.map).toHaveLength(field.shape[0] * field.shape[1]);
+    expect(field.squares.map(({ share }) => share)).toEqual([0.5, 0.9, 0.99]);
+    await session.receptiveField({
+      image,
+      unit: 'SK_4_3',
+      position: [0, 1],
+      scale: 2,
+      center: [0.1, 0.9],
+      size: 96,
+      attention: 'differentiated',
+      override: { '*': 'largest', SK_2_1: 0.25 },
+    });
+    expect(fake.behaviour.fields).toEqual([
+      { unit: 'SK_3_4', position: [0.25, 0.5], scale: 1, center: [0.5, 0.5], attention: 'fixed' },
+      {
+        unit: 'SK_4_3',
+        position: [0, 1],
+        scale: 2,
+        center: [0.1, 0.9],
+        size: [96, 96],
+        attention: 'differentiated',
+        override: { '*': ['largest'], SK_2_1: [{ share: 0.25 }] },
+      },
+    ]);
+    // The photo was sent once, with the analysis.
+    expect(LocalWorker.sent.filter((request) => 'source' in request && request.source)).toHaveLength(1);
+    const tensor = { data: new Float32Array(3 * 64 * 64), shape: [1, 3, 64, 64] } as const;
+    expect((await session.receptiveField({ image: tensor, unit: 'SK_3_4', position: [0.5, 0.5] })).unit).toBe('SK_3_4');
+    session.close();
+  });
+
+  test('rejects what has no meaning and stays usable', async () => {
+    const session = await sklens.open({ model });
+    const asked = { image: photo(), unit: 'SK_3_4', position: [0.5, 0.5] as const };
+    expect(await codeOf(session.receptiveField({ ...asked, unit: 'SK_9_9' }))).toBe('bad-option');
+    expect(await codeOf(session.receptiveField({ ...asked, position: 0.5 as never }))).toBe('bad-option');
+    expect(await codeOf(session.receptiveField({ ...asked, image: 'photo.jpg' as never }))).toBe('bad-image');
+    expect(await codeOf(session.receptiveField({ ...asked, timeout: 0 }))).toBe('bad-option');
+    expect(await codeOf(session.receptiveField({ ...asked, signal: AbortSignal.abort() }))).toBe('aborted');
+    expect(await codeOf(session.receptiveField(asked))).toBe('resolved');
+    session.close();
+    expect(await codeOf(session.receptiveField(asked))).toBe('closed');
+  });
+});

@@ -212,3 +212,18 @@ test('a GPU that is lost again while it is reopened leaves the CPU, with photo, 
   await settled(explorer);
   expect(explorer.current?.units).toEqual(current?.units);
 });
+
+test('a receptive field is asked for what is on show; another photo forgets the place', async () => {
+  const explorer = await started();
+  explorer.zoomTo(2);
+  explorer.moveTo([0.3, 0.4]);
+  await settled(explorer);
+  explorer.spot = [0.35, 0.45];
+  const field = await explorer.askField({ unit: 'SK_3_4', position: explorer.spot, scale: explorer.zoom, override: { '*': 'smallest' } });
+  expect(field.sizes.expected).toBe(field.sizes.smallest);
+  expect(fake.behaviour.fields).toMatchObject([{ unit: 'SK_3_4', position: [0.35, 0.45], scale: 2, center: [...explorer.center] }]);
+  await explorer.goTo({ view: 'field', spot: [0.4, 0.4], gradient: 'differentiated' });
+  expect([explorer.spot, explorer.gradient]).toEqual([[0.4, 0.4], 'differentiated']);
+  await explorer.showFile(new File(['another photo of a cat'], 'cat.jpg'));
+  expect(explorer.spot).toBeNull();
+});

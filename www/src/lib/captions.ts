@@ -1,6 +1,8 @@
 /** Sentences that say what a chart shows, from the chart's numbers. */
-import type { Result, UnitInfo } from 'sklens';
+import type { ReceptiveField, Result, UnitInfo } from 'sklens';
 import { t } from '../strings';
+import type { Point } from './crop';
+import type { ChartRow } from './field';
 import { branchAttention, kernelName, largestBranch, mean, unitResult } from './attention';
 
 /** Below this a difference would print as 0.000. */
@@ -78,6 +80,27 @@ export function whatIfCaption(before: Result, after: Result, units: number): str
       : t.captions.whatIfOther(was.label, was.probability, is.label, is.probability);
   const field = t.captions.whatIfField(to.name, from.receptiveField.expected, to.receptiveField.expected);
   return `${t.captions.whatIfUnits(units)} ${answer} ${field}`;
+}
+
+/** A receptive field at a place, in fractions of what the network sees. */
+export function fieldCaption(field: ReceptiveField, zoom: number, [x, y]: Point, small: string, large: string): string {
+  const { unit, sizes, squares, shape } = field;
+  const [half, most, nearly] = squares.map(({ side }) => side);
+  const found =
+    half === undefined || most === undefined || nearly === undefined
+      ? t.captions.fieldNothing(unit)
+      : t.captions.field(unit, zoom, x, y, shape[1], half, most, nearly);
+  return `${found} ${t.captions.fieldTheory(large, sizes.largest, small, sizes.smallest, sizes.expected)}`;
+}
+
+/** Fields against zoom or depth: the first and the last, and what forced attention would change at the last. */
+export function fieldChartCaption(rows: readonly ChartRow[], small: string, large: string): string {
+  const seen = rows.filter(({ sides }) => sides.network !== null);
+  const [first, last] = [seen[0], seen.at(-1)];
+  if (!first || !last) return '';
+  const { smallest, network, largest } = last.sides;
+  const moved = t.captions.fieldAgainst(first.x, last.x, first.sides.network ?? 0, network ?? 0);
+  return smallest === null || largest === null ? moved : `${moved} ${t.captions.fieldForced(last.x, small, smallest, large, largest)}`;
 }
 
 function ends(sweep: readonly Result[]): [number, number] {

@@ -1,7 +1,7 @@
-/** Addresses that bring back what is on show: `#/zoom?photo=cat.jpg&zoom=1.4&at=0.46,0.47&unit=SK_3_8`. */
+/** Addresses that bring back what is on show: `#/field?photo=cat.jpg&zoom=1.4&at=0.46,0.47&unit=SK_3_8&spot=0.4,0.5`. */
 import type { Point } from './crop';
 
-export const VIEWS = ['zoom', 'network', 'what-if', 'stimuli', 'collections', 'tour'] as const;
+export const VIEWS = ['zoom', 'network', 'field', 'what-if', 'stimuli', 'collections', 'tour'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** What an address says; what is missing stays as it is. */
@@ -13,18 +13,24 @@ export interface Place {
   zoom?: number;
   center?: Point;
   unit?: string;
+  /** The place whose receptive field is shown. */
+  spot?: Point;
+  /** How that field's gradient treats attention, if not as fixed. */
+  gradient?: 'differentiated';
   /** Page of the tour, counted from 1. */
   step?: number;
 }
 
 /** The part of the address after the page's own, `#` included; the slash keeps it from naming an element of the page. */
-export function address({ view, photo, model, zoom, center, unit, step }: Place): string {
+export function address({ view, photo, model, zoom, center, unit, spot, gradient, step }: Place): string {
   const fields = new URLSearchParams();
   if (photo !== undefined) fields.set('photo', photo);
   if (model !== undefined) fields.set('model', model);
   if (zoom !== undefined) fields.set('zoom', String(zoom));
-  if (center !== undefined) fields.set('at', center.map((part) => Number(part.toFixed(4))).join());
+  if (center !== undefined) fields.set('at', pair(center));
   if (unit !== undefined) fields.set('unit', unit);
+  if (spot !== undefined) fields.set('spot', pair(spot));
+  if (gradient !== undefined) fields.set('gradient', gradient);
   if (step !== undefined) fields.set('step', String(step));
   const query = fields.toString().replaceAll('%2C', ',');
   return `#/${view}${query && `?${query}`}`;
@@ -41,11 +47,23 @@ export function placeOf(hash: string): Place {
   }
   const zoom = fraction(fields.get('zoom'));
   if (zoom !== undefined) place.zoom = zoom;
+  const center = point(fields.get('at'));
+  if (center) place.center = center;
+  const spot = point(fields.get('spot'));
+  if (spot) place.spot = spot;
+  if (fields.get('gradient') === 'differentiated') place.gradient = 'differentiated';
   const step = fraction(fields.get('step'));
   if (step !== undefined) place.step = step;
-  const [x, y] = (fields.get('at') ?? '').split(',').map(fraction);
-  if (x !== undefined && y !== undefined) place.center = [x, y];
   return place;
+}
+
+function pair(point: Point): string {
+  return point.map((part) => Number(part.toFixed(4))).join();
+}
+
+function point(text: string | null): Point | undefined {
+  const [x, y] = (text ?? '').split(',').map(fraction);
+  return x !== undefined && y !== undefined ? [x, y] : undefined;
 }
 
 function fraction(text: string | null): number | undefined {

@@ -18,13 +18,15 @@ export class Route {
 
   /** What of the photo and the network is on show. A visitor's own photo has no address. */
   readonly #explored: Omit<Place, 'view'> = $derived.by(() => {
-    const { photo, info, zoom, center, unit } = this.explorer;
+    const { photo, info, zoom, center, unit, spot, gradient } = this.explorer;
     return {
       ...(photo?.entry ? { photo: photo.entry.file } : {}),
       ...(info ? { model: info.model } : {}),
       zoom,
       center,
       ...(unit ? { unit: unit.name } : {}),
+      ...(this.view === 'field' && spot ? { spot } : {}),
+      ...(this.view === 'field' && gradient === 'differentiated' ? { gradient } : {}),
     };
   });
 

@@ -6,7 +6,7 @@ export const STEPS = ['window', 'kernels', 'unit', 'attention', 'zoom', 'own'] a
 export type Step = (typeof STEPS)[number];
 
 const LIVE: Record<Step, View> = {
-  window: 'zoom',
+  window: 'field',
   kernels: 'network',
   unit: 'network',
   attention: 'what-if',

@@ -1,0 +1,143 @@
+/** A receptive field over the photo, and fields against depth or zoom. */
+import * as Plot from '@observablehq/plot';
+import type { PixelBox, ReceptiveField } from 'sklens';
+import type { Crop, Point } from '../lib/crop';
+import { expectedBox, heat, MODES, type ChartRow, type Mode } from '../lib/field';
+import { colours } from './style';
+
+const SVG = 'http://www.w3.org/2000/svg';
+/** How much of the photo's light stays under the heat. */
+const DIM = 0.45;
+
+/** Draws the crop, darkened, with the heat map over it, on a square canvas. */
+export function drawHeat(canvas: HTMLCanvasElement, image: CanvasImageSource, { x, y, side }: Crop, field: ReceptiveField): void {
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  const { width, height } = canvas;
+  context.imageSmoothingQuality = 'high';
+  context.fillStyle = '#000';
+  context.fillRect(0, 0, width, height);
+  context.globalAlpha = DIM;
+  context.drawImage(image, x, y, side, side, 0, 0, width, height);
+  context.globalAlpha = 1;
+  const [rows, columns] = field.shape;
+  const layer = new OffscreenCanvas(columns, rows);
+  layer.getContext('2d')?.putImageData(new ImageData(heat(field.map), columns, rows), 0, 0);
+  context.drawImage(layer, 0, 0, width, height);
+}
+
+/** How the lines over the photo look; the legend shows the same. */
+export const LINES = {
+  theoretical: { dash: '10 6', width: 2 },
+  expected: { dash: '1 5', width: 2.5 },
+  square: { dash: undefined, width: 2 },
+} as const;
+
+export interface FieldPicture {
+  /** What {@link drawHeat} drew. */
+  picture: string;
+  field: ReceptiveField;
+  /** As fractions of the picture. */
+  place: Point;
+  width: number;
+  shareLabel: (share: number) => string;
+}
+
+/** The picture with squares, theoretical and expected box; lines are white on black, whatever the theme. */
+export function fieldPicture({ picture, field, place, width, shareLabel }: FieldPicture): SVGSVGElement {
+  const svg = element('svg', { viewBox: `0 0 ${width} ${width}`, width, height: width });
+  svg.append(element('image', { href: picture, width, height: width }));
+  const unit = width / field.shape[1];
+  const outline = ({ x0, y0, x1, y1 }: PixelBox, { dash, width: line }: { dash: string | undefined; width: number }) => {
+    const shape = { x: x0 * unit, y: y0 * unit, width: (x1 - x0) * unit, height: (y1 - y0) * unit, fill: 'none' };
+    const dashes = dash ? { 'stroke-dasharray': dash, 'stroke-linecap': 'round' } : {};
+    svg.append(
+      element('rect', { ...shape, ...dashes, stroke: '#000', 'stroke-opacity': 0.7, 'stroke-width': line + 2.5 }),
+      element('rect', { ...shape, ...dashes, stroke: '#fff', 'stroke-width': line }),
+    );
+  };
+  outline(field.theoretical, LINES.theoretical);
+  outline(expectedBox(field), LINES.expected);
+  for (const { bounds, share } of field.squares) {
+    outline(bounds, LINES.square);
+    const text = element('text', {
+      // Inside the upper edge, where a square that the picture cuts keeps its label.
+      x: bounds.x1 * unit - 5,
+      y: bounds.y0 * unit + 15,
+      'text-anchor': 'end',
+      'font-size': 13,
+      'font-weight': 700,
+      fill: '#fff',
+      stroke: '#000',
+      'stroke-width': 3,
+      'paint-order': 'stroke',
+    });
+    text.textContent = shareLabel(share);
+    svg.append(text);
+  }
+  const [x, y] = [place[0] * width, place[1] * width];
+  for (const [stroke, line] of [['#000', 4.5], ['#fff', 2]] as const) {
+    svg.append(element('path', { d: `M${x - 9} ${y}h18M${x} ${y - 9}v18`, stroke, 'stroke-width': line }));
+  }
+  return svg;
+}
+
+function element<Name extends keyof SVGElementTagNameMap>(name: Name, attributes: Record<string, string | number>): SVGElementTagNameMap[Name] {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  return made;
+}
+
+/** Colour and symbol of a mode in charts and their legend. */
+export const MODE_STYLE: Record<Mode, { colour: string; symbol: 'triangle' | 'circle' | 'square' }> = {
+  smallest: { colour: colours.small, symbol: 'triangle' },
+  network: { colour: colours.ink, symbol: 'circle' },
+  largest: { colour: colours.large, symbol: 'square' },
+};
+
+export interface FieldChart {
+  rows: readonly ChartRow[];
+  /** The x that the page stands at. */
+  now: string;
+  /** Side of the network's input. */
+  input: number;
+  width: number;
+  height: number;
+  xLabel: string;
+  yLabel: string;
+  inputLabel: string;
+}
+
+/** What theory allows as a band, what attention expects as dashes, what holds 90 % as a line with symbols for each mode. */
+export function fieldChart({ rows, now, input, width, height, xLabel, yLabel, inputLabel }: FieldChart): SVGSVGElement | HTMLElement {
+  const names = rows.map(({ x }) => x);
+  const points = MODES.flatMap((mode) => rows.flatMap(({ x, sides }) => (sides[mode] === null ? [] : [{ x, mode, side: sides[mode] }])));
+  const largest = Math.max(input, ...rows.map((row) => row.largest), ...points.map(({ side }) => side));
+  const crowded = width / names.length < 46;
+  return Plot.plot({
+    width,
+    height,
+    marginLeft: 46,
+    marginRight: 14,
+    marginTop: 26,
+    marginBottom: crowded ? 66 : 44,
+    x: { type: 'point', domain: names, label: xLabel, labelArrow: 'none', padding: 0.3, tickRotate: crowded ? -60 : 0 },
+    y: { domain: [0, largest * 1.05], label: yLabel, labelArrow: 'none', ticks: 5 },
+    marks: [
+      Plot.areaY(rows, { x: 'x', y1: 'smallest', y2: 'largest', fill: colours.ink, fillOpacity: 0.1 }),
+      Plot.ruleY([0], { stroke: colours.rule }),
+      Plot.ruleX([now], { stroke: colours.ink, strokeDasharray: '2 2', strokeOpacity: 0.8 }),
+      Plot.ruleY([input], { stroke: colours.muted, strokeDasharray: '8 4' }),
+      Plot.text([inputLabel], { y: input, frameAnchor: 'right', textAnchor: 'end', dx: -4, dy: 9, fill: colours.muted }),
+      Plot.lineY(rows, { x: 'x', y: 'expected', stroke: colours.ink, strokeWidth: 2, strokeDasharray: '1 4', strokeLinecap: 'round' }),
+      ...MODES.flatMap((mode) => {
+        const own = points.filter((point) => point.mode === mode);
+        const { colour, symbol } = MODE_STYLE[mode];
+        return [
+          Plot.lineY(own, { x: 'x', y: 'side', stroke: colour, strokeWidth: mode === 'network' ? 2 : 1.25 }),
+          Plot.dot(own, { x: 'x', y: 'side', symbol, r: mode === 'network' ? 4.5 : 4, fill: colour }),
+        ];
+      }),
+    ],
+  });
+}

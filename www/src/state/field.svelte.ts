@@ -1,0 +1,143 @@
+import type { Result } from 'sklens';
+import { untrack } from 'svelte';
+import { cropBox, type Crop, type Point } from '../lib/crop';
+import { MODES, overrideOf, placeInCrop, placeInPhoto, shows, type FieldPoint, type Fields, type Mode } from '../lib/field';
+import { ZOOM_RANGE, type Explorer } from '../state.svelte';
+import { times } from '../strings';
+import { Question } from './question.svelte';
+
+/** What is measured without asking first, in seconds. */
+const PATIENCE = 8;
+/** Zooms of the curve. */
+const ZOOM_STEP = 0.25;
+
+/** Which field is asked for. */
+interface Asked {
+  unit: string;
+  /** In fractions of the photo. */
+  spot: Point;
+  scale: number;
+}
+
+/** A field with what it was asked for. */
+export interface FieldAnswer {
+  fields: Fields;
+  zoom: number;
+  /** In fractions of the crop. */
+  place: Point;
+  crop: Crop;
+  image: HTMLImageElement;
+  /** What the three fields took together. */
+  seconds: number;
+}
+
+/** A curve of fields, measured point by point. */
+export class Curve {
+  readonly question = new Question<FieldPoint[]>();
+  done = $state(0);
+  all = $state(0);
+
+  measure(asked: readonly (Asked & { x: string })[], ask: (asked: Asked, signal: AbortSignal) => Promise<Fields>): void {
+    this.done = 0;
+    this.all = asked.length;
+    this.question.ask(async (signal) => {
+      const points: FieldPoint[] = [];
+      for (const one of asked) {
+        points.push({ x: one.x, fields: await ask(one, signal) });
+        signal.throwIfAborted();
+        this.done = points.length;
+      }
+      return points;
+    });
+  }
+}
+
+/** The receptive field on show, with attention as it is and forced, and how it changes with zoom and depth. */
+export class FieldLens {
+  readonly question = new Question<FieldAnswer>();
+  readonly zoom = new Curve();
+  readonly depth = new Curve();
+
+  constructor(private readonly explorer: Explorer) {}
+
+  readonly #size: readonly [number, number] = $derived.by(() => {
+    const image = this.explorer.photo?.image;
+    return image ? [image.naturalWidth, image.naturalHeight] : [4, 3];
+  });
+  readonly side: number = $derived.by(() => this.explorer.info?.inputSize[0] ?? 224);
+  readonly spot: Point = $derived.by(() => this.explorer.spot ?? this.explorer.center);
+  /** The place in fractions of the crop at the present zoom. */
+  readonly place: Point = $derived.by(() =>
+    placeInCrop(this.spot, this.#size, this.#crop(this.explorer.zoom), this.side),
+  );
+
+  /** Moves the place, in fractions of the crop, and keeps it inside. */
+  moveTo([x, y]: Point): void {
+    const { explorer } = this;
+    const crop = this.#crop(explorer.zoom);
+    const inside = placeInCrop(placeInPhoto([x, y], this.#size, crop), this.#size, crop, this.side);
+    explorer.spot = placeInPhoto(inside, this.#size, crop);
+  }
+
+  /** Zooms of the curve at which the crop shows the place. */
+  get zooms(): number[] {
+    const { min, max } = ZOOM_RANGE;
+    const all = Array.from({ length: (max - min) / ZOOM_STEP + 1 }, (_, step) => min + step * ZOOM_STEP);
+    return all.filter((zoom) => shows(this.spot, this.#size, this.#crop(zoom)));
+  }
+
+  /** Measures the field for the analysis on show. */
+  answer({ scale }: Result, unit: string): void {
+    const { explorer, place } = this;
+    const [crop, image] = [this.#crop(scale), explorer.photo?.image];
+    const spot = placeInPhoto(place, this.#size, crop);
+    if (!image) return;
+    this.question.ask(async (signal) => {
+      const began = performance.now();
+      const fields = await this.#ask({ unit, spot, scale }, signal);
+      return { fields, zoom: scale, place, crop, image, seconds: (performance.now() - began) / 1000 };
+    });
+  }
+
+  /** About how long a curve of `points` takes, in seconds; unknown before the first field. */
+  estimate(points: number): number | undefined {
+    const { answer } = this.question;
+    return answer ? answer.seconds * points : undefined;
+  }
+
+  /** Whether a curve of `points` is short enough to be measured unasked. */
+  isShort(points: number): boolean {
+    return (this.estimate(points) ?? Infinity) <= PATIENCE;
+  }
+
+  measureZoom(unit: string): void {
+    const { spot } = this;
+    this.zoom.measure(
+      this.zooms.map((scale) => ({ unit, spot, scale, x: times(scale) })),
+      this.#ask,
+    );
+  }
+
+  measureDepth({ scale }: Pick<Result, 'scale'>): void {
+    const spot = placeInPhoto(this.place, this.#size, this.#crop(scale));
+    this.depth.measure(
+      this.explorer.units.map(({ name }) => ({ unit: name, spot, scale, x: name })),
+      this.#ask,
+    );
+  }
+
+  readonly #ask = async ({ unit, spot, scale }: Asked, signal: AbortSignal): Promise<Fields> => {
+    const { explorer } = this;
+    const attention = untrack(() => explorer.gradient);
+    const fields: Partial<Fields> = {};
+    for (const mode of MODES) {
+      fields[mode] = await explorer.askField({ unit, position: spot, scale, attention, override: overrideOf(mode), signal });
+    }
+    return fields as Record<Mode, Fields[Mode]>;
+  };
+
+  #crop(zoom: number): Crop {
+    const [width, height] = this.#size;
+    return cropBox(width, height, this.explorer.cropPct, zoom, this.explorer.center);
+  }
+}
