@@ -5,7 +5,7 @@ import { clampCenter, type Point } from './lib/crop';
 import { fetchGallery, fetchPhoto, type GalleryEntry } from './lib/gallery';
 import { Latest } from './lib/latest';
 import { messageOf } from './lib/message';
-import type { Place } from './lib/permalink';
+import { addressable, type Place } from './lib/permalink';
 import { decodePhoto, type Photo } from './lib/photo';
 import { Undo } from './lib/undo';
 import { RunningNetwork } from './state/network.svelte';
@@ -202,7 +202,7 @@ export class Explorer extends RunningNetwork {
     if (!this.photo) return;
     const { naturalWidth, naturalHeight } = this.photo.image;
     if (!this.dragging) this.#remember();
-    this.center = clampCenter(naturalWidth, naturalHeight, this.cropPct, this.zoom, center);
+    this.center = addressable(clampCenter(naturalWidth, naturalHeight, this.cropPct, this.zoom, center));
     this.refresh();
   }
 

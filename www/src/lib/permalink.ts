@@ -58,7 +58,7 @@ export function placeOf(hash: string): Place {
 }
 
 function pair(point: Point): string {
-  return point.map((part) => Number(part.toFixed(4))).join();
+  return addressable(point).join();
 }
 
 function point(text: string | null): Point | undefined {
@@ -69,4 +69,9 @@ function point(text: string | null): Point | undefined {
 function fraction(text: string | null): number | undefined {
   const value = text ? Number(text) : NaN;
   return Number.isFinite(value) ? value : undefined;
+}
+
+/** The nearest place that an address can name; what is on show is such a place, so that its address brings back the same. */
+export function addressable([x, y]: Point): Point {
+  return [Number(x.toFixed(4)), Number(y.toFixed(4))];
 }

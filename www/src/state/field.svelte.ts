@@ -2,6 +2,7 @@ import type { Result } from 'sklens';
 import { untrack } from 'svelte';
 import { cropBox, type Crop, type Point } from '../lib/crop';
 import { MODES, overrideOf, placeInCrop, placeInPhoto, shows, type FieldPoint, type Fields, type Mode } from '../lib/field';
+import { addressable } from '../lib/permalink';
 import { ZOOM_RANGE, type Explorer } from '../state.svelte';
 import { times } from '../strings';
 import { Question } from './question.svelte';
@@ -76,7 +77,7 @@ export class FieldLens {
     const { explorer } = this;
     const crop = this.#crop(explorer.zoom);
     const inside = placeInCrop(placeInPhoto([x, y], this.#size, crop), this.#size, crop, this.side);
-    explorer.spot = placeInPhoto(inside, this.#size, crop);
+    explorer.spot = addressable(placeInPhoto(inside, this.#size, crop));
   }
 
   /** Zooms of the curve at which the crop shows the place. */
