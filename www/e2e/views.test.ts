@@ -184,7 +184,7 @@ test('the receptive field against zoom and depth is measured, drawn and saved', 
       .poll(
         async () => {
           const button = section.getByRole('button', { name: /^Measure/ });
-          if (await button.isEnabled().catch(() => false)) await button.press('Enter').catch(() => undefined);
+          if (await button.isEnabled({ timeout: 500 }).catch(() => false)) await button.press('Enter').catch(() => undefined);
           return drawn.count();
         },
         { timeout: 120_000 },
