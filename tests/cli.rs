@@ -23,8 +23,9 @@ fn analyze_prints_one_object_per_photo_and_scale() {
     for line in &lines {
         assert_eq!(line["photo"], PHOTO);
         assert_eq!(line["logits"].as_array().unwrap().len(), 200);
-        assert_eq!(line["top"].as_array().unwrap().len(), 5);
-        assert_eq!(line["top"][0]["label"], "bison");
+        let top = line["top"].as_array().unwrap();
+        assert_eq!(top.len(), 5);
+        assert!(top.iter().any(|class| class["label"] == "bison"), "{top:?}");
         let units = line["units"].as_array().unwrap();
         assert_eq!(units.len(), 16);
         for unit in units {
