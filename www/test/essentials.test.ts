@@ -11,3 +11,11 @@ it('gives whole facts only', () => {
   });
   expect(essentials({ top1: '55.1', dataset: 'Tiny' })).toEqual({ training: null, accuracy: null, licence: null, described: false });
 });
+
+it('counts the epochs of the runs before', () => {
+  const epochs = (given: Record<string, string>) => essentials({ dataset: 'Tiny', ...given }).training?.epochs;
+  expect(epochs({ epochs: '26.00', history: '[{"epochs": "21.0"}, {"epochs": 0.54}]' })).toBe('47.5');
+  for (const history of ['[{}]', '[{"epochs": "many"}]', '{"epochs": "1"}', '[null]', 'none']) {
+    expect(epochs({ epochs: '26', history }), history).toBeUndefined();
+  }
+});
