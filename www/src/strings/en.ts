@@ -1,32 +1,23 @@
-/** Every sentence of the page. A further language is a further object of the same type. */
+/** The page in English. A further language is a further object of the same type. */
 
-const number = new Intl.NumberFormat('en', { maximumFractionDigits: 3, minimumFractionDigits: 3, signDisplay: 'negative' });
-const whole = new Intl.NumberFormat('en');
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 4 });
+import { formats } from './formats';
 
-/** Attention, three decimals. */
-export const attention = (value: number): string => number.format(value).replace('-', '−');
-/** A difference of attentions, always with its sign. */
-export const signed = (value: number): string => (value < 0 ? '' : '+') + attention(value);
-/** `1.40×` */
-export const times = (zoom: number): string => `${zoom.toFixed(2)}×`;
-/** `1.5×`, for the three zooms of the paper. */
-export const shortTimes = (zoom: number): string => `${zoom.toFixed(1)}×`;
-export const percent = (value: number): string => `${(value * 100).toFixed(value < 0.0995 ? 1 : 0)} %`;
+const format = formats({ numbers: 'en', lists: 'en-GB', times: '×', percentGap: ' ' });
+const { attention, signed, times, shortTimes, percent, whole, compact, list } = format;
 
 /** The first of a class's comma-separated names. */
 export const shortLabel = (label: string): string => label.split(',')[0] ?? label;
 
-const joined = new Intl.ListFormat('en-GB');
 /** `two kernels, 3×3 and 5×5` */
 const counted = (kernels: readonly string[]): string =>
-  `${['no', 'one', 'two', 'three', 'four'][kernels.length] ?? kernels.length} ${kernels.length === 1 ? 'kernel' : 'kernels'}, ${joined.format(kernels)}`;
+  `${['no', 'one', 'two', 'three', 'four'][kernels.length] ?? kernels.length} ${kernels.length === 1 ? 'kernel' : 'kernels'}, ${list(kernels)}`;
 
 /** The first and the last zoom of a sweep. */
 type Zooms = readonly [number, number];
 
 export const en = {
   language: 'en',
+  format,
   name: 'SK Lens',
   lead: (kernels: readonly string[]) =>
     `This network looks at a photo through ${counted(kernels)}` +
@@ -70,8 +61,8 @@ export const en = {
     stage: (stage: string) => `Stage ${stage}`,
     meaning: (kernels: readonly string[]) =>
       kernels.length === 1
-        ? `The only kernel, ${joined.format(kernels)}, has all the attention of every channel.`
-        : `A channel has its attention for the whole image, not one per place: its ${joined.format(kernels)} shares add up to 1.`,
+        ? `The only kernel, ${list(kernels)}, has all the attention of every channel.`
+        : `A channel has its attention for the whole image, not one per place: its ${list(kernels)} shares add up to 1.`,
     means: 'Means of 16 channels',
     raw: 'Every channel',
     view: 'Show',
@@ -111,9 +102,9 @@ export const en = {
     units: 'SK units',
     dispatches: 'Dispatches per run',
     time: 'Last call',
-    milliseconds: (value: number) => `${value < 10 ? value.toFixed(1) : whole.format(Math.round(value))} ms`,
-    count: (value: number) => whole.format(value),
-    compact: (value: number) => compact.format(value),
+    milliseconds: (value: number) => `${value < 10 ? value.toFixed(1) : whole(Math.round(value))} ms`,
+    count: whole,
+    compact,
     pixels: (size: readonly number[]) => size.join(' × '),
     opening: 'Starting the engine',
     trained: 'Trained on',
@@ -152,7 +143,7 @@ export const en = {
     sortBy: (column: string) => `Sort by ${column}`,
     millions: (value: number) => `${value} M`,
     decimals: (value: number, digits: number) => value.toFixed(digits),
-    figures: (params: number, macs: number) => `${whole.format(params)} parameters, ${compact.format(macs)} multiply-adds`,
+    figures: (params: number, macs: number) => `${whole(params)} parameters, ${compact(macs)} multiply-adds`,
     weights: {
       bundled: 'Weights come with this page.',
       file: 'No weights come with this page: open a weights file, or see it run with random weights.',
@@ -382,29 +373,29 @@ export const en = {
     gallery: 'Take the gallery',
     hint: 'Or drop a folder anywhere on the page. JPEG, PNG and WebP. The centre of each photo is enlarged.',
     progress: 'Photos looked at',
-    done: (done: number, all: number) => `${whole.format(done)} of ${whole.format(all)} photos`,
+    done: (done: number, all: number) => `${whole(done)} of ${whole(all)} photos`,
     pace: (perSecond: number) => `· ${perSecond.toFixed(1)} a second`,
     left: (seconds: number) =>
-      seconds < 90 ? `· about ${Math.ceil(seconds)} s left` : `· about ${whole.format(Math.ceil(seconds / 60))} min left`,
+      seconds < 90 ? `· about ${Math.ceil(seconds)} s left` : `· about ${whole(Math.ceil(seconds / 60))} min left`,
     pause: 'Pause',
     go: 'Go on',
     again: (model: string) => `Start over with ${model}`,
     stopped: (model: string, why: string) =>
       `This collection was stopped: ${why} The numbers below are those of ${model} up to there.`,
-    missing: (count: number) => (count === 1 ? 'One file could not be read' : `${whole.format(count)} files could not be read`),
+    missing: (count: number) => (count === 1 ? 'One file could not be read' : `${whole(count)} files could not be read`),
     phases: {
       empty: () => '',
-      running: (_done: number, all: number) => `Looking at ${whole.format(all)} photos.`,
-      waiting: (done: number, all: number) => `Paused after ${whole.format(done)} of ${whole.format(all)} photos.`,
-      done: (done: number, _all: number) => `All ${whole.format(done)} photos are done.`,
-      stopped: (done: number, all: number) => `Stopped after ${whole.format(done)} of ${whole.format(all)} photos.`,
+      running: (_done: number, all: number) => `Looking at ${whole(all)} photos.`,
+      waiting: (done: number, all: number) => `Paused after ${whole(done)} of ${whole(all)} photos.`,
+      done: (done: number, _all: number) => `All ${whole(done)} photos are done.`,
+      stopped: (done: number, all: number) => `Stopped after ${whole(done)} of ${whole(all)} photos.`,
     },
     spread: 'Every unit over all photos',
     spreadChart: (large: string, small: string) =>
       `Dots: mean ${large} minus ${small} attention of every SK unit over all photos at 1.0×, 1.5× and 2.0×, with bars of one standard deviation`,
     bars: 'bars: ± one standard deviation',
     rises: (photos: number, rising: number, units: number, large: string, most: string, share: number) =>
-      `Over ${photos === 1 ? 'one photo' : `${whole.format(photos)} photos`}, ${rising} of ${units} units move towards ${large} on average from 1.0× to 2.0×. ${most} does so most often: for ${percent(share)} of the photos.`,
+      `Over ${photos === 1 ? 'one photo' : `${whole(photos)} photos`}, ${rising} of ${units} units move towards ${large} on average from 1.0× to 2.0×. ${most} does so most often: for ${percent(share)} of the photos.`,
     classes: (unit: string) => `${unit}, class by class`,
     classesChart: (unit: string, large: string, small: string) =>
       `Dot plot: mean ${large} minus ${small} attention of ${unit} for every class, a square at 1.0× joined to a circle at 1.5×`,
@@ -420,10 +411,10 @@ export const en = {
   network: {
     heading: 'Through the network',
     lead: (kernels: readonly string[]) =>
-      `The photo runs through these SK units from top to bottom. In each it ${kernels.length === 1 ? `meets ${joined.format(kernels)} alone` : `splits into ${joined.format(kernels)} and comes together again`}. Choose a unit to see the numbers inside.`,
+      `The photo runs through these SK units from top to bottom. In each it ${kernels.length === 1 ? `meets ${list(kernels)} alone` : `splits into ${list(kernels)} and comes together again`}. Choose a unit to see the numbers inside.`,
     key: 'The thicker a branch, the more attention it has on average.',
     photo: 'Photo ↓',
-    classes: (count: number) => `↓ ${whole.format(count)} classes`,
+    classes: (count: number) => `↓ ${whole(count)} classes`,
     inside: (unit: string, zoom: string) => `Inside ${unit} at ${zoom}`,
     oneValue: 'Attention is one value per channel, the same for all positions of the picture.',
     split: 'Split',
@@ -433,10 +424,10 @@ export const en = {
         : `${branches} convolutions of the same input, each followed by batch norm and ReLU. Each gives ${shape} values.`,
     fuse: 'Fuse',
     fuseText: (places: number, channels: number, hidden: number) =>
-      `The branches are added up; each channel’s ${whole.format(places)} places are averaged to one of ${channels} numbers s; a layer squeezes them to ${hidden} numbers z.`,
+      `The branches are added up; each channel’s ${whole(places)} places are averaged to one of ${channels} numbers s; a layer squeezes them to ${hidden} numbers z.`,
     select: 'Select',
     selectText: 'Two layers turn z into a logit per branch and channel; a softmax over the branches makes attention of them, which weighs the branches.',
-    cost: (params: number, macs: number) => `${whole.format(params)} parameters, ${compact.format(macs)} multiply-adds`,
+    cost: (params: number, macs: number) => `${whole(params)} parameters, ${compact(macs)} multiply-adds`,
     channel: (channel: number) => `channel ${channel}`,
     picture: (kernel: string, channel: number) => `${kernel} branch, channel ${channel}`,
     output: (channel: number) => `Output, channel ${channel}`,
@@ -514,7 +505,7 @@ export const en = {
       heading: 'Split, fuse, select',
       split: (branches: number, channels: number) => `The ${branches} kernels make ${branches} pictures for each of ${channels} channels.`,
       fuse: (places: number, channels: number, hidden: number) =>
-        `They are added up. Each channel’s ${whole.format(places)} places are averaged to one number, and a small layer squeezes these ${channels} numbers to ${hidden}: a summary of the whole picture.`,
+        `They are added up. Each channel’s ${whole(places)} places are averaged to one number, and a small layer squeezes these ${channels} numbers to ${hidden}: a summary of the whole picture.`,
       select: 'From the summary the unit computes how much to trust each kernel, channel by channel. These shares add up to 1, weigh the pictures, and the weighted pictures are added.',
       channel: 'Channel',
       share: (large: string) => `Share of ${large}`,
@@ -568,7 +559,7 @@ export const en = {
       did: (photo: string, zoom: number) => `What the network did with “${photo}” at ${times(zoom)}`,
       didUnnamed: (zoom: number) => `What the network did with your photo at ${times(zoom)}`,
       guess: (label: string, probability: number, classes: number) =>
-        `Of the ${whole.format(classes)} things that it knows, it finds ${shortLabel(label)} most likely: ${percent(probability)}.`,
+        `Of the ${whole(classes)} things that it knows, it finds ${shortLabel(label)} most likely: ${percent(probability)}.`,
       more: 'Look further',
       views: {
         zoom: 'zoom and move about, every unit against the zoom',
@@ -588,7 +579,7 @@ export const en = {
 
   captions: {
     channelsNow: (unit: string, zoom: number, channels: number, large: string, mean: number, low: number, high: number) =>
-      `${unit} at ${times(zoom)}: its ${whole.format(channels)} channels give ${large} a mean attention of ${attention(mean)}, from ${attention(low)} to ${attention(high)}.`,
+      `${unit} at ${times(zoom)}: its ${whole(channels)} channels give ${large} a mean attention of ${attention(mean)}, from ${attention(low)} to ${attention(high)}.`,
     channelsRise: (zooms: Zooms, large: string, from: number, to: number, turned: number, channels: number) =>
       `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean rises from ${attention(from)} to ${attention(to)}; ${turned} of ${channels} channels turn towards ${large}.`,
     channelsFall: (zooms: Zooms, large: string, from: number, to: number, turned: number, channels: number) =>
@@ -620,4 +611,3 @@ export const en = {
 };
 
 export type Strings = typeof en;
-export const t: Strings = en;
