@@ -28,6 +28,9 @@ export function policy(mirrors: readonly string[]): string {
   ].join('; ');
 }
 
+/** What a page may ask of the device: its camera, and of that only the page itself. */
+const PERMISSIONS = 'camera=(self), microphone=(), geolocation=(), display-capture=()';
+
 /** The origin of a mirror; throws where `url` is none that a policy can name. */
 export function mirrorOrigin(url: string): string {
   const { origin, protocol } = new URL(url);
@@ -88,7 +91,7 @@ export function site({ release, mirrors, template }: { release: boolean; mirrors
     closeBundle: () => {
       writeFileSync(join(folder, 'manifest.webmanifest'), JSON.stringify(manifest));
       // A meta element does not reach the worker; hosts that read this file send the policy with its script.
-      writeFileSync(join(folder, '_headers'), `/*\n  Content-Security-Policy: ${content}\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`);
+      writeFileSync(join(folder, '_headers'), `/*\n  Content-Security-Policy: ${content}\n  Permissions-Policy: ${PERMISSIONS}\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`);
       if (!release) return;
       const cached = files(folder).filter((name) => name !== '_headers' && extname(name) !== '.md');
       writeFileSync(join(folder, 'sw.js'), serviceWorker(folder, cached, content, readFileSync(template, 'utf8')));

@@ -25,11 +25,12 @@ export interface Site {
   close(): Promise<void>;
 }
 
-export async function openSite(gpu: Gpu): Promise<Site> {
+/** Starts a server, unless one is given, and a browser with further `flags`. */
+export async function openSite(gpu: Gpu, further: readonly string[] = []): Promise<Site> {
   const own = process.env.SKLENS_URL ? undefined : await serve();
   const browser = await chromium.launch({
     executablePath: process.env.SKLENS_CHROMIUM ?? '/usr/bin/chromium',
-    args: [...common, ...flags[gpu]],
+    args: [...common, ...flags[gpu], ...further],
   });
   return {
     browser,

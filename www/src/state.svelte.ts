@@ -64,7 +64,7 @@ export class Explorer extends RunningNetwork {
     !this.opening &&
       !this.running &&
       !this.stale &&
-      !this.sweepStale &&
+      (!this.sweepStale || this.photo?.live != null) &&
       this.analysed?.center === this.center &&
       this.current?.scale === this.zoom,
   );
@@ -72,6 +72,8 @@ export class Explorer extends RunningNetwork {
   readonly #undo = new Undo<Shown>();
   /** How many steps {@link undo} can take. */
   undoable = $state(0);
+  /** Questions of {@link ask} under way. */
+  asking = 0;
   /** Whether the first photo had its chance. */
   started = $state(false);
   readonly #analyses = new Latest<void>(() => this.#analyze());
@@ -110,15 +112,20 @@ export class Explorer extends RunningNetwork {
   }
 
   /** Asks the network about the photo and centre on show, besides the page's own analysis. */
-  async ask(options: AnalyzeOptions, image: ImageInput | undefined = this.photo?.blob): Promise<Result[]> {
+  async ask(options: AnalyzeOptions, image: ImageInput | undefined = this.photo?.input): Promise<Result[]> {
     if (!this.session || !image) return [];
-    return this.session.analyze(image, { center: this.center, ...options });
+    this.asking++;
+    try {
+      return await this.session.analyze(image, { center: this.center, ...options });
+    } finally {
+      this.asking--;
+    }
   }
 
   /** Asks for a receptive field in the photo and crop on show. */
   async askField(options: Omit<ReceptiveFieldOptions, 'image'>): Promise<ReceptiveField> {
     if (!this.session || !this.photo) throw new Error(t.networks.waiting);
-    return this.session.receptiveField({ image: this.photo.blob, center: this.center, ...options });
+    return this.session.receptiveField({ image: this.photo.input, center: this.center, ...options });
   }
 
   /** Goes back to the photo, zoom and centre before the last change. */
@@ -185,6 +192,40 @@ export class Explorer extends RunningNetwork {
     this.refresh();
   }
 
+  /**
+   * Analyses a frame of the camera at the present zoom alone, and shows it together with its numbers. False where
+   * another photo or network was chosen meanwhile; rejects where the network fails.
+   */
+  async showFrame(frame: Photo): Promise<boolean> {
+    const { session, photo, zoom } = this;
+    const center: Point = photo?.live ? this.center : [0.5, 0.5];
+    if (!session) return false;
+    try {
+      const [result] = await session.analyze(frame.input, { scales: [zoom], center });
+      if (!result || session !== this.session || photo !== this.photo) return false;
+      if (!photo?.live) {
+        this.#remember();
+        this.center = center;
+      }
+      this.photo = frame;
+      this.analysed = { session, photo: frame, center, results: new Map([[zoom, result]]) };
+      this.current = result;
+      this.sweep = [];
+      this.sweepStale = true;
+      return true;
+    } catch (error) {
+      if (session !== this.session) return false;
+      throw error;
+    }
+  }
+
+  /** Makes the camera's last frame a photo like others. */
+  keepFrame(): void {
+    if (!this.photo?.live) return;
+    this.photo = { ...this.photo, live: null };
+    this.refresh();
+  }
+
   #refuse(name: string, reason = t.errors.unreadable(name)): void {
     this.error = this.photo ? `${reason} ${t.errors.photoKept}` : reason;
   }
@@ -200,9 +241,9 @@ export class Explorer extends RunningNetwork {
   /** Moves the centre, kept where the crop at the present zoom fits. */
   moveTo(center: Point): void {
     if (!this.photo) return;
-    const { naturalWidth, naturalHeight } = this.photo.image;
+    const { width, height } = this.photo;
     if (!this.dragging) this.#remember();
-    this.center = addressable(clampCenter(naturalWidth, naturalHeight, this.cropPct, this.zoom, center));
+    this.center = addressable(clampCenter(width, height, this.cropPct, this.zoom, center));
     this.refresh();
   }
 
@@ -227,12 +268,12 @@ export class Explorer extends RunningNetwork {
       subject = { session, photo, center, results: new Map() };
     }
     const { results } = subject;
-    const wanted = this.dragging ? [zoom] : [zoom, ...PAPER_ZOOMS];
+    const wanted = this.dragging || photo.live ? [zoom] : [zoom, ...PAPER_ZOOMS];
     const scales = [...new Set(wanted)].filter((scale) => !results.has(scale));
     try {
       this.running = true;
       if (scales.length > 0) {
-        const found = await session.analyze(photo.blob, { scales, center });
+        const found = await session.analyze(photo.input, { scales, center });
         for (const result of found) results.set(result.scale, result);
       }
     } catch (error) {

@@ -1,12 +1,19 @@
 /** Photos as the page shows them. */
+import type { ImageInput } from 'sklens';
 import type { GalleryEntry } from './gallery';
 
 /** A photo on show, decoded for display. */
 export interface Photo {
-  blob: Blob;
-  image: HTMLImageElement;
+  /** What the network gets. */
+  input: ImageInput;
+  image: HTMLImageElement | HTMLCanvasElement;
+  /** In pixels, upright. */
+  width: number;
+  height: number;
   name: string;
   entry: GalleryEntry | null;
+  /** The camera that this is a frame of; null once it stands still. */
+  live: HTMLVideoElement | null;
 }
 
 /** Decodes a photo for display; rejects where the browser cannot. */
@@ -19,5 +26,5 @@ export async function decodePhoto(blob: Blob, name: string, entry: GalleryEntry 
     // The image keeps its pixels; the address would keep the file for as long as the page lives.
     URL.revokeObjectURL(image.src);
   }
-  return { blob, image, name, entry };
+  return { input: blob, image, width: image.naturalWidth, height: image.naturalHeight, name, entry, live: null };
 }

@@ -45,6 +45,22 @@ export const en = {
     none: 'Open a photo to begin',
   },
 
+  camera: {
+    start: 'Camera',
+    stop: 'Stop',
+    startHint: 'Look through the camera; you are asked first',
+    stopHint: 'Stop the camera and keep its last picture',
+    asking: 'Asking…',
+    view: 'Live from your camera',
+    photo: 'from the camera',
+    live: (rate: number) => `Live, ${rate < 10 ? rate.toFixed(1) : Math.round(rate)} analyses per second. Pictures stay on this device.`,
+    zooms: 'Stop the camera to compare the three zooms of its last picture.',
+    unsupported: 'This browser offers no camera here. Cameras need an https address or localhost, and a current browser.',
+    refused: 'The camera was refused. To use it, allow the camera for this page in the browser’s settings and try again.',
+    none: 'No camera was found. Connect one and try again, or open a photo.',
+    busy: 'The camera could not be started. Another program may be using it.',
+  },
+
   inputs: {
     heading: 'What the network sees now',
     paper: 'The three zooms of the paper',
