@@ -5,7 +5,7 @@ import { openSite, visit, type Site } from './browser';
 import { galleryFiles, galleryPhoto, settled } from './explorer';
 
 const camera = ['--use-fake-device-for-media-stream=fps=30', '--use-fake-ui-for-media-stream'];
-const start = (page: Page) => page.getByRole('button', { name: 'Camera' });
+const start = (page: Page) => page.getByRole('button', { name: 'Camera', exact: true });
 const stop = (page: Page) => page.getByRole('button', { name: 'Stop', exact: true });
 
 let site: Site;
