@@ -40,6 +40,9 @@ export const en = {
     gallery: 'Gallery',
     by: (author: string) => `by ${author}`,
     own: 'Your photo. It stays on this device.',
+    counterexample: 'Counterexample',
+    follows: (zooms: Zooms, change: number, rising: number, units: number) =>
+      `${change < 0 ? 'A counterexample: ' : ''}from ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units move towards the larger kernel; mean change ${signed(change)}.`,
     drop: 'Drop to analyse',
     alternative: (name: string) => `Your photo ${name}`,
     none: 'Open a photo to begin',
@@ -366,6 +369,20 @@ export const en = {
     without: 'by itself',
     with: 'as you set it',
     chart: (large: string, small: string) => `Bar chart: mean ${large} minus ${small} attention of every SK unit, by itself and as you set it`,
+  },
+
+  beside: {
+    heading: 'Another network beside it',
+    lead: 'A second network looks at the same part of the same photo: SKNet against ResNeXt or SENet, two branches against three.',
+    choose: 'Network beside',
+    bundled: 'Run beside',
+    file: 'Run beside, from a weights file',
+    random: 'Run beside, with random weights',
+    close: 'Close it',
+    meaningless: (model: string) => `${model} has random weights: its attention and predictions mean nothing.`,
+    guesses: 'Best guesses of both networks',
+    chart: (model: string, large: string, small: string) => `Bar chart: mean ${large} minus ${small} attention of every SK unit of ${model}`,
+    table: (model: string) => `Units of ${model} as a table`,
   },
 
   stimuli: {
