@@ -110,6 +110,16 @@ export abstract class RunningNetwork {
     }
   }
 
+  /** Lets the network and its memory go, also one that is still opening. */
+  close(): void {
+    this.#settle(++this.#opened);
+    this.session?.close();
+    this.session = null;
+    this.info = null;
+    this.network = undefined;
+    this.misfit = null;
+  }
+
   #settle(turn: number): void {
     if (turn !== this.#opened) return;
     this.opening = false;
