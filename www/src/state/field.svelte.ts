@@ -62,8 +62,8 @@ export class FieldLens {
   constructor(private readonly explorer: Explorer) {}
 
   readonly #size: readonly [number, number] = $derived.by(() => {
-    const image = this.explorer.photo?.image;
-    return image ? [image.naturalWidth, image.naturalHeight] : [4, 3];
+    const { photo } = this.explorer;
+    return photo ? [photo.width, photo.height] : [4, 3];
   });
   readonly side: number = $derived.by(() => this.explorer.info?.inputSize[0] ?? 224);
   readonly spot: Point = $derived.by(() => this.explorer.spot ?? this.explorer.center);
