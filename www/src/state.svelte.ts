@@ -72,7 +72,7 @@ export class Explorer extends RunningNetwork {
   readonly #undo = new Undo<Shown>();
   /** How many steps {@link undo} can take. */
   undoable = $state(0);
-  /** Questions of {@link ask} under way. */
+  /** How many questions of {@link ask} and {@link askField} are under way. */
   asking = 0;
   /** Whether the first photo had its chance. */
   started = $state(false);
@@ -114,18 +114,22 @@ export class Explorer extends RunningNetwork {
   /** Asks the network about the photo and centre on show, besides the page's own analysis. */
   async ask(options: AnalyzeOptions, image: ImageInput | undefined = this.photo?.input): Promise<Result[]> {
     if (!this.session || !image) return [];
-    this.asking++;
-    try {
-      return await this.session.analyze(image, { center: this.center, ...options });
-    } finally {
-      this.asking--;
-    }
+    return this.#counted(this.session.analyze(image, { center: this.center, ...options }));
   }
 
   /** Asks for a receptive field in the photo and crop on show. */
   async askField(options: Omit<ReceptiveFieldOptions, 'image'>): Promise<ReceptiveField> {
     if (!this.session || !this.photo) throw new Error(t.networks.waiting);
-    return this.session.receptiveField({ image: this.photo.input, center: this.center, ...options });
+    return this.#counted(this.session.receptiveField({ image: this.photo.input, center: this.center, ...options }));
+  }
+
+  async #counted<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    this.asking++;
+    try {
+      return await answer;
+    } finally {
+      this.asking--;
+    }
   }
 
   /** Goes back to the photo, zoom and centre before the last change. */

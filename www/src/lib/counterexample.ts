@@ -25,7 +25,7 @@ export function followingOf(results: readonly Result[]): Following | null {
   return { change: sum / changes.length, rising: changes.filter((change) => change > 0).length, units: changes.length };
 }
 
-/** Whether the object grows and attention, on average, turns to the smallest kernel. */
-export function isCounterexample({ change }: Following): boolean {
-  return change < 0;
+/** Whether the object grows, and yet neither the mean nor most units turn to the largest kernel. */
+export function isCounterexample({ change, rising, units }: Following): boolean {
+  return change < 0 && rising * 2 <= units;
 }

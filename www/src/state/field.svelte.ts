@@ -3,6 +3,7 @@ import { untrack } from 'svelte';
 import { cropBox, type Crop, type Point } from '../lib/crop';
 import { MODES, overrideOf, placeInCrop, placeInPhoto, shows, type FieldPoint, type Fields, type Mode } from '../lib/field';
 import { addressable } from '../lib/permalink';
+import type { Photo } from '../lib/photo';
 import { ZOOM_RANGE, type Explorer } from '../state.svelte';
 import { times } from '../strings';
 import { Question } from './question.svelte';
@@ -27,7 +28,7 @@ export interface FieldAnswer {
   /** In fractions of the crop. */
   place: Point;
   crop: Crop;
-  image: HTMLImageElement;
+  image: Photo['image'];
   /** What the three fields took together. */
   seconds: number;
 }
