@@ -23,6 +23,7 @@ test('light and dark', async () => {
   for (const view of VIEWS) {
     await page.goto(`${site.url}#/${view}`);
     await page.locator(view === 'tour' ? 'main h2' : '.answer section:nth-of-type(2)').first().waitFor();
+    if (view === 'stimuli') await page.getByText('units end nearer to 5×5').waitFor();
     if (view !== 'tour') await settled(page);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });

@@ -6,26 +6,30 @@ import type { Explorer } from '../state.svelte';
 const PATIENCE = 1500;
 const PAUSE = 250;
 
+/** What is known of one network. */
+interface Findings {
+  session: Explorer['session'];
+  /** By the entries' files. */
+  following: ReadonlyMap<string, Following>;
+}
+
 /** Which photos of the gallery the running network's attention follows, found out while the page rests. */
 export class Survey {
-  #found: ReadonlyMap<string, Following> = $state.raw(new Map());
-  #session: Explorer['session'] = null;
+  #findings: Findings = $state.raw({ session: null, following: new Map() });
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly explorer: Explorer) {}
 
   /** What is known of an entry. */
   of(entry: GalleryEntry): Following | undefined {
-    return this.#session === this.explorer.session ? this.#found.get(entry.file) : undefined;
+    const { session, following } = this.#findings;
+    return session === this.explorer.session ? following.get(entry.file) : undefined;
   }
 
   /** Goes on with the running network; another network's findings are dropped. Call when the page has come to rest. */
   go(): void {
     const { session, random } = this.explorer;
-    if (session !== this.#session) {
-      this.#session = session;
-      this.#found = new Map();
-    }
+    if (session !== this.#findings.session) this.#findings = { session, following: new Map() };
     this.stop();
     if (session && !random) this.#timer = setTimeout(() => void this.#step(), PAUSE);
   }
@@ -37,7 +41,7 @@ export class Survey {
   /** Looks at the first photo that nothing is known of. */
   async #step(): Promise<void> {
     const { explorer } = this;
-    const session = this.#session;
+    const { session, following } = this.#findings;
     if (document.hidden) return this.go();
     if (!explorer.settled || explorer.photo?.live) return;
     const next = explorer.gallery.find((entry) => !this.of(entry));
@@ -45,9 +49,9 @@ export class Survey {
     if (!next || slow || session !== explorer.session) return;
     try {
       const results = await explorer.ask({ scales: COMPARED, center: next.centre }, await fetchPhoto(next));
-      const following = followingOf(results);
-      if (!following || session !== explorer.session) return;
-      this.#found = new Map(this.#found).set(next.file, following);
+      const found = followingOf(results);
+      if (!found || session !== explorer.session) return;
+      this.#findings = { session, following: new Map(following).set(next.file, found) };
       this.go();
     } catch {
       // The gallery is as good without marks, and the page says itself what is wrong with the engine.

@@ -42,7 +42,7 @@ export const en = {
     own: 'Your photo. It stays on this device.',
     counterexample: 'Counterexample',
     follows: (zooms: Zooms, change: number, rising: number, units: number) =>
-      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units move towards the larger kernel; mean change ${signed(change)}.`,
+      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units turn to the larger kernel; mean change ${signed(change)}.`,
     drop: 'Drop to analyse',
     alternative: (name: string) => `Your photo ${name}`,
     none: 'Open a photo to begin',
