@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openSite, visit, type Site, type Visit } from './browser';
-import { read, settled, zoomTo } from './explorer';
+import { drop, read, settled, zoomTo } from './explorer';
 
 let site: Site;
 let visited: Visit;
@@ -99,6 +99,33 @@ test('charts are saved as SVG and PNG, their numbers as CSV', async () => {
   expect(csv).toHaveLength(17);
   const shown = await read(page);
   expect(Number(csv[1]?.split(',')[2])).toBeCloseTo(shown.units.SK_2_1?.[1] ?? NaN, 3);
+});
+
+test('figure 3 of a dropped photo, by keyboard, equals what PyTorch computes', async () => {
+  const { page } = visited;
+  const root = new URL('../../', import.meta.url);
+  const golden = JSON.parse(await readFile(new URL('tests/goldens/figure3.json', root), 'utf8')) as {
+    photo: string;
+    units: Record<string, { differences: number[]; means: number[][] }>;
+  };
+  await drop(page, await readFile(new URL(golden.photo, root)), 'photo.png', 'image/png');
+  await page.getByText('Your photo. It stays on this device.').waitFor();
+  await settled(page);
+  await page.getByRole('link', { name: 'Figure 3 of the paper for this photo' }).press('Enter');
+  const section = page.locator('section[aria-labelledby=figure-3]');
+  expect(await section.locator('svg > image').count()).toBe(3);
+  const download = page.waitForEvent('download');
+  await section.getByRole('button', { name: 'CSV' }).press('Enter');
+  const rows = (await readFile(await (await download).path(), 'utf8')).trim().split('\r\n').slice(1);
+  const found = rows.map((row) => row.split(',').slice(-3).map(Number));
+  const expected = Object.values(golden.units).flatMap(({ differences, means }) => [
+    differences,
+    ...(means[0] ?? []).map((_, group) => means.map((zoom) => zoom[group] ?? NaN)),
+  ]);
+  expect(found).toHaveLength(expected.length);
+  const furthest = Math.max(...expected.flatMap((row, place) => row.map((value, zoom) => Math.abs(value - (found[place]?.[zoom] ?? NaN)))));
+  expect(furthest).toBeLessThan(1e-3);
+  console.log(`figure 3: ${expected.length} rows, furthest from PyTorch ${furthest.toExponential(1)}`);
 });
 
 test('what if, by keyboard: all attention to 5×5 is seen in every unit and answered in predictions', async () => {
@@ -219,7 +246,7 @@ test('stimuli, by keyboard: a larger disc is the photo and moves attention', asy
   await settled(page);
 });
 
-test.each(['zoom', 'network', 'field', 'what-if', 'stimuli', 'collections'])('the view %s fits a phone', async (view) => {
+test.each(['zoom', 'figure-3', 'network', 'field', 'what-if', 'stimuli', 'collections'])('the view %s fits a phone', async (view) => {
   const { page, problems } = await visit({ ...site, url: `${site.url}#/${view}` }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
   await settled(page);
   await page.locator('.answer section').first().waitFor();

@@ -1,6 +1,7 @@
 /** One unit: attention of the largest branch across channels. */
 import * as Plot from '@observablehq/plot';
-import type { ChannelGroup } from '../lib/attention';
+import type { Result, UnitInfo } from 'sklens';
+import { branchAttention, groupMeans, largestBranch, unitResult, type ChannelGroup } from '../lib/attention';
 import { colours, zoomStyle } from './style';
 
 export interface ChannelSeries {
@@ -16,6 +17,12 @@ export interface ChannelChart {
   height: number;
   axis: string;
   channelLabel: string;
+}
+
+/** A unit's attention of its largest branch as means of `size` channels; nothing of a result without the unit. */
+export function channelSeries(unit: UnitInfo, result: Result, place: number | null, size = 16): ChannelSeries[] {
+  const found = unitResult(result, unit.name);
+  return found ? [{ place, groups: groupMeans(branchAttention(unit, found, largestBranch(unit)), size) }] : [];
 }
 
 /** Bounds for the attention axis: multiples of 0.1 with room around every value, 0.5 always inside. */

@@ -1,5 +1,6 @@
 /** All units: mean difference of attention, grouped by unit, one bar per zoom of the paper. */
 import * as Plot from '@observablehq/plot';
+import type { Result } from 'sklens';
 import { colours, zoomStyle } from './style';
 
 export interface DepthBar {
@@ -18,6 +19,11 @@ export interface DepthChart {
   height: number;
   axis: string;
   stageLabel: (stage: string) => string;
+}
+
+/** The bars of one result; units of one branch have none. */
+export function barsOf({ units }: Result, place: number | null): DepthBar[] {
+  return units.flatMap(({ name, meanDifference }) => (meanDifference === null ? [] : [{ unit: name, place, difference: meanDifference }]));
 }
 
 /** Bounds for the difference axis: multiples of 0.05 around every bar and around zero. */

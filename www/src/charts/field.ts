@@ -4,8 +4,8 @@ import type { PixelBox, ReceptiveField } from 'sklens';
 import type { Crop, Point } from '../lib/crop';
 import { expectedBox, heat, MODES, type ChartRow, type Mode } from '../lib/field';
 import { colours } from './style';
+import { element } from './svg';
 
-const SVG = 'http://www.w3.org/2000/svg';
 /** How much of the photo's light stays under the heat. */
 const DIM = 0.45;
 
@@ -80,12 +80,6 @@ export function fieldPicture({ picture, field, place, width, shareLabel }: Field
     svg.append(element('path', { d: `M${x - 9} ${y}h18M${x} ${y - 9}v18`, stroke, 'stroke-width': line }));
   }
   return svg;
-}
-
-function element<Name extends keyof SVGElementTagNameMap>(name: Name, attributes: Record<string, string | number>): SVGElementTagNameMap[Name] {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  return made;
 }
 
 /** Colour and symbol of a mode in charts and their legend. */

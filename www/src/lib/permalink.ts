@@ -1,7 +1,7 @@
 /** Addresses that bring back what is on show: `#/field?photo=cat.jpg&zoom=1.4&at=0.46,0.47&unit=SK_3_8&spot=0.4,0.5`. */
 import type { Point } from './crop';
 
-export const VIEWS = ['zoom', 'network', 'field', 'what-if', 'stimuli', 'collections', 'tour'] as const;
+export const VIEWS = ['zoom', 'figure-3', 'network', 'field', 'what-if', 'stimuli', 'collections', 'tour'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** What an address says; what is missing stays as it is. */

@@ -1,5 +1,6 @@
 /** Photos as the page shows them. */
 import type { ImageInput } from 'sklens';
+import type { Crop } from './crop';
 import type { GalleryEntry } from './gallery';
 
 /** A photo on show, decoded for display. */
@@ -27,4 +28,13 @@ export async function decodePhoto(blob: Blob, name: string, entry: GalleryEntry 
     URL.revokeObjectURL(image.src);
   }
   return { input: blob, image, width: image.naturalWidth, height: image.naturalHeight, name, entry, live: null };
+}
+
+/** Fills a canvas with a part of a photo. */
+export function drawCrop(canvas: HTMLCanvasElement, { image }: Photo, { x, y, side }: Crop): void {
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  context.imageSmoothingQuality = 'high';
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(image, x, y, side, side, 0, 0, canvas.width, canvas.height);
 }

@@ -68,6 +68,7 @@ export const en = {
     heading: 'What the network sees now',
     paper: 'The three zooms of the paper',
     note: (size: string) => `As in section 4.4: the same photo enlarged, each crop resized to ${size} pixels. All charts compare these three.`,
+    figure: 'Figure 3 of the paper for this photo',
     picture: (zoom: number) => `The crop at ${times(zoom)}`,
     top: (zoom: number) => `Best guesses at ${times(zoom)}`,
     waiting: 'waiting for the network',
@@ -90,6 +91,18 @@ export const en = {
     chart: (unit: string, large: string) => `Line chart: ${large} attention across the channels of ${unit}, one line per zoom`,
     table: (unit: string) => `${unit} as a table`,
     columns: { channels: 'Channels', channel: 'Channel', now: (zoom: number) => `now, ${times(zoom)}` },
+  },
+
+  figure3: {
+    heading: 'Figure 3 of the paper, for this photo',
+    lead: 'Above, the same object at three sizes. Below it, how much one unit trusts its larger kernel, averaged over 16 channels at a time. With the bars, the larger kernel’s mean share minus the smaller one’s in every unit. The paper finds: the larger the object, the more the larger kernel counts.',
+    paper: 'The paper',
+    axis: (unit: string, large: string) => `${large} attention in ${unit}`,
+    chart: (unit: string) => `Figure: the photo at three zooms, attention across the channels of ${unit}, and all units as bars`,
+    table: 'All units and channels as a table',
+    columns: 'Unit',
+    difference: (unit: string, large: string, small: string) => `${unit}, ${large} − ${small}`,
+    channels: (unit: string, large: string, first: number, last: number) => `${unit}, ${large}, channels ${first}–${last}`,
   },
 
   depth: {
@@ -277,6 +290,7 @@ export const en = {
     label: 'Views',
     names: {
       zoom: 'Zoom',
+      'figure-3': 'Figure 3',
       network: 'Network',
       field: 'Receptive field',
       'what-if': 'What if',
