@@ -4,9 +4,10 @@
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use std::env;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -81,9 +82,18 @@ pub fn cargo(project: &Project, toolchain: &WasmToolchain, subcommand: &str) -> 
     let mut command = toolchain.cargo();
     command
         .current_dir(project.root())
-        .args([subcommand, "--target", WASM_TARGET, "--target-dir"])
+        .args([subcommand, "--target", WASM_TARGET, "--config", &without_home_folder(), "--target-dir"])
         .arg(project.wasm_target());
     command
+}
+
+/// Keeps the folder of Cargo's registry out of the messages of panics, where it would differ between machines.
+fn without_home_folder() -> String {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap_or_default();
+    let flag = format!("--remap-path-prefix={}=cargo", home.display());
+    // Cargo appends this list to that of .cargo/config.toml. TOML escapes strings as Rust does.
+    format!("target.{WASM_TARGET}.rustflags=[{flag:?}]")
 }
 
 fn check_dependencies(project: &Project) -> Result<Outcome> {
