@@ -3,17 +3,20 @@
 use anyhow::{Context, Result, anyhow, bail};
 use percent_encoding::percent_decode_str;
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use tiny_http::{Header, Method, Request, Response, Server};
+use std::time::Duration;
 
 const DEFAULT_PORT: u16 = 8080;
 /// How many ports after the default one are tried.
 const PORTS_TRIED: u16 = 100;
-/// Browsers open six connections per host, and a large download must not hold up the others.
-const THREADS: usize = 8;
+/// Bytes of a request before its body; browsers send a tenth.
+const MAX_HEAD: usize = 16 << 10;
+/// How long a connection may say nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Takes the port asked for (0: any), or else the first free one from 8080 on.
 pub fn bind(port: Option<u16>) -> Result<TcpListener> {
@@ -28,72 +31,93 @@ pub fn bind(port: Option<u16>) -> Result<TcpListener> {
 
 /// Serves `root` and prints the one URL, until the process is stopped.
 pub fn run(listener: TcpListener, root: &Path) -> Result<()> {
-    let (url, threads) = start(listener, root)?;
+    let (url, thread) = start(listener, root)?;
     println!("\nSK Lens is at {url}  (Ctrl-C stops it)");
-    for thread in threads {
-        thread.join().map_err(|_| anyhow!("a server thread panicked"))?;
-    }
-    Ok(())
+    thread.join().map_err(|_| anyhow!("the server's thread panicked"))
 }
 
-/// Serves `root` in the background and returns the URL and the server's threads.
-pub fn start(listener: TcpListener, root: &Path) -> Result<(String, Vec<thread::JoinHandle<()>>)> {
+/// Serves `root` in the background and returns the URL and the server's thread.
+pub fn start(listener: TcpListener, root: &Path) -> Result<(String, thread::JoinHandle<()>)> {
     if !root.join("index.html").is_file() {
         bail!("{} has no index.html; build the page with `cargo xtask build`", root.display());
     }
     let root: Arc<Path> = root.canonicalize()?.into();
-    let headers: Arc<[Header]> = site_headers(&root)?.into();
+    let headers: Arc<str> = site_headers(&root)?.into();
     let address: SocketAddr = listener.local_addr()?;
-    let server = Server::from_listener(listener, None).map_err(|error| anyhow!("the server did not start: {error}"))?;
-    let server = Arc::new(server);
-    let threads = (0..THREADS)
-        .map(|_| {
-            let (server, root, headers) = (Arc::clone(&server), Arc::clone(&root), Arc::clone(&headers));
+    let thread = thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (root, headers) = (Arc::clone(&root), Arc::clone(&headers));
+            // One thread each: browsers open connections ahead of need, and those must not hold up others.
             thread::spawn(move || {
-                while let Ok(request) = server.recv() {
-                    answer(request, &root, &headers);
-                }
-            })
-        })
-        .collect();
-    Ok((format!("http://{address}/"), threads))
+                // A failure means that the browser went away, which is its right.
+                let _ = answer(stream, &root, &headers);
+            });
+        }
+    });
+    Ok((format!("http://{address}/"), thread))
 }
 
-/// What the site's `_headers` wants to be sent with every file, the security policy above all: without it the policy in
-/// the page would not reach the page's worker.
-fn site_headers(root: &Path) -> Result<Vec<Header>> {
+/// What the site's `_headers` wants to be sent with every file, a line each, the security policy above all: without it the
+/// policy in the page would not reach the page's worker.
+fn site_headers(root: &Path) -> Result<String> {
     let path = root.join("_headers");
     if !path.is_file() {
-        return Ok(Vec::new());
+        return Ok(String::new());
     }
     let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let indented = text.lines().skip_while(|line| *line != "/*").skip(1).take_while(|line| line.starts_with("  "));
     indented
-        .map(|line| {
-            line.trim()
-                .parse()
-                .map_err(|()| anyhow!("{}: {line:?} is no header of the form NAME: VALUE", path.display()))
+        .map(|line| match line.trim().split_once(": ") {
+            Some((name, value)) => Ok(format!("{name}: {value}\r\n")),
+            None => bail!("{}: {line:?} is no header of the form NAME: VALUE", path.display()),
         })
         .collect()
 }
 
-fn answer(request: Request, root: &Path, headers: &[Header]) {
-    // A failed write means that the browser went away, which is its right.
-    let _ = match request.method() {
-        Method::Get | Method::Head => {
-            match resolve(root, request.url()).and_then(|path| Some((File::open(&path).ok()?, path))) {
-                Some((file, path)) => {
-                    let mut response = Response::from_file(file)
-                        .with_header(header("Content-Type", media_type(&path)))
-                        .with_header(header("Cache-Control", "no-cache"));
-                    headers.iter().for_each(|header| response.add_header(header.clone()));
-                    request.respond(response)
-                }
-                None => request.respond(Response::from_string("not found").with_status_code(404)),
-            }
-        }
-        _ => request.respond(Response::from_string("only GET and HEAD").with_status_code(405)),
+/// Answers the one request of a connection.
+fn answer(mut stream: TcpStream, root: &Path, headers: &str) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let (method, target) = request(&mut stream)?;
+    if !["GET", "HEAD"].contains(&method.as_str()) {
+        return refuse(&mut stream, "405 Method Not Allowed");
+    }
+    let Some((path, mut file)) =
+        resolve(root, &target).and_then(|path| File::open(&path).ok().map(|file| (path, file)))
+    else {
+        return refuse(&mut stream, "404 Not Found");
     };
+    let (kind, length) = (media_type(&path), file.metadata()?.len());
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nCache-Control: no-cache\r\n\
+         Connection: close\r\n{headers}\r\n"
+    )?;
+    if method == "GET" {
+        io::copy(&mut file, &mut stream)?;
+    }
+    Ok(())
+}
+
+fn refuse(stream: &mut TcpStream, status: &str) -> io::Result<()> {
+    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+}
+
+/// Method and target of the request that arrives.
+fn request(stream: &mut impl Read) -> io::Result<(String, String)> {
+    let mut head = vec![0; MAX_HEAD];
+    let mut length = 0;
+    loop {
+        match stream.read(&mut head[length..])? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => length += read,
+        }
+        let mut fields = [httparse::EMPTY_HEADER; 64];
+        let mut request = httparse::Request::new(&mut fields);
+        let status = request.parse(&head[..length]).map_err(io::Error::other)?;
+        if let (true, Some(method), Some(target)) = (status.is_complete(), request.method, request.path) {
+            return Ok((method.to_owned(), target.to_owned()));
+        }
+    }
 }
 
 /// The file under `root` that a request path names; `None` if there is none or it would lie outside.
@@ -136,15 +160,9 @@ fn media_type(path: &Path) -> &'static str {
     }
 }
 
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("header names and values here are constant ASCII")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read, Write};
-    use std::net::TcpStream;
 
     /// A folder with a page, a weights file, and a secret next to it.
     fn site() -> (tempfile::TempDir, PathBuf) {
@@ -169,7 +187,7 @@ mod tests {
     #[test]
     fn serves_files_with_their_media_type() {
         let (_folder, root) = site();
-        let (url, _threads) = start(bind(Some(0)).unwrap(), &root).unwrap();
+        let (url, _thread) = start(bind(Some(0)).unwrap(), &root).unwrap();
         let page = get(&url, "/?photo=1");
         assert!(page.starts_with("HTTP/1.1 200") && page.ends_with("<p>page"), "{page}");
         assert!(page.contains("Content-Type: text/html; charset=utf-8\r\n"), "{page}");
@@ -181,12 +199,40 @@ mod tests {
     }
 
     #[test]
+    fn open_connections_hold_up_no_other() {
+        let (_folder, root) = site();
+        let (url, _thread) = start(bind(Some(0)).unwrap(), &root).unwrap();
+        let address = url.trim_start_matches("http://").trim_end_matches('/');
+        let silent: Vec<_> = (0..50).map(|_| TcpStream::connect(address).unwrap()).collect();
+        assert!(get(&url, "/").ends_with("<p>page"));
+        drop(silent);
+    }
+
+    #[test]
+    fn other_methods_and_long_requests_are_refused() {
+        let (_folder, root) = site();
+        let (url, _thread) = start(bind(Some(0)).unwrap(), &root).unwrap();
+        let send = |text: &str| {
+            let mut stream = TcpStream::connect(url.trim_start_matches("http://").trim_end_matches('/')).unwrap();
+            // The server may close before it has read everything.
+            let _ = stream.write_all(text.as_bytes());
+            let mut answer = String::new();
+            let _ = stream.read_to_string(&mut answer);
+            answer
+        };
+        assert!(send("POST / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
+        let head = send("HEAD / HTTP/1.1\r\n\r\n");
+        assert!(head.contains("Content-Length: 7\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+        assert_eq!(send(&format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(MAX_HEAD))), "");
+    }
+
+    #[test]
     fn every_file_carries_the_headers_of_the_site() {
         let (_folder, root) = site();
         let rules =
             "/other\n  X-Other: no\n/*\n  Content-Security-Policy: default-src 'none'; img-src blob:\n  X-A: b\n";
         fs::write(root.join("_headers"), rules).unwrap();
-        let (url, _threads) = start(bind(Some(0)).unwrap(), &root).unwrap();
+        let (url, _thread) = start(bind(Some(0)).unwrap(), &root).unwrap();
         for path in ["/", "/models/a%20b.safetensors"] {
             let answer = get(&url, path);
             assert!(answer.contains("Content-Security-Policy: default-src 'none'; img-src blob:\r\n"), "{answer}");
@@ -201,7 +247,7 @@ mod tests {
         let (folder, root) = site();
         #[cfg(unix)]
         std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link")).unwrap();
-        let (url, _threads) = start(bind(Some(0)).unwrap(), &root).unwrap();
+        let (url, _thread) = start(bind(Some(0)).unwrap(), &root).unwrap();
         let absolute = format!("/{}", folder.path().join("secret").display());
         for path in
             ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "/models/../../secret", "/..\\secret", "/link", &absolute]

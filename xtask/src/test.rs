@@ -161,7 +161,7 @@ fn trainer(project: &Project, python: &Path) -> Result<Outcome> {
 fn end_to_end(project: &Project) -> Result<Outcome> {
     cargo(project, &["build", "--package=sklens", "--bin=sklens"])?;
     cargo(project, &["test", "--package=sklens", "--test=weight_formats", "the_authors_files"])?;
-    let (url, _threads) = serve::start(serve::bind(Some(0))?, &project.dist())?;
+    let (url, _thread) = serve::start(serve::bind(Some(0))?, &project.dist())?;
     page::script(
         project,
         "e2e",
