@@ -22,6 +22,8 @@ let nextNumber = 0;
 const MAX_RESTARTS = 3;
 /** Ten minutes: the largest networks take minutes for a batch on one thread. */
 const TIMEOUT = 600_000;
+/** The time of a call passes in as many parts: the sleep of a machine or a page, however long, is one of them. */
+const PARTS = 8;
 
 interface Call {
   request: () => Request;
@@ -232,13 +234,16 @@ export class Session extends EventTarget {
   }
 
   /** Gives the running call its time from here on. */
-  #watch(): void {
+  #watch(part = 1): void {
     clearTimeout(this.#timer);
     const call = this.#running;
     if (!call) return;
-    const late = () => this.#died(`The engine gave no answer for ${call.timeout / 1000} s.`, false);
+    const passed = () => {
+      if (part < PARTS) this.#watch(part + 1);
+      else this.#died(`The engine gave no answer for ${call.timeout / 1000} s.`, false);
+    };
     // Longer delays overflow and would fire at once.
-    this.#timer = setTimeout(late, Math.min(call.timeout, 0x7fffffff));
+    this.#timer = setTimeout(passed, Math.min(call.timeout / PARTS, 0x7fffffff));
   }
 
   /** Ends the worker, starts another and repeats the call that it was working on, unless it died of it before. */

@@ -14,7 +14,8 @@ const common = [
   '--disable-sync',
 ];
 const flags: Record<Gpu, string[]> = {
-  webgpu: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  // SwiftShader compiles the zeroing of workgroup memory into a store for each number: ten times the rest of a kernel.
+  webgpu: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-dawn-features=disable_workgroup_init'],
   none: ['--disable-features=WebGPU,WebGPUService', '--disable-blink-features=WebGPU', '--disable-gpu'],
 };
 
@@ -59,6 +60,8 @@ export async function visit(site: Site, options: BrowserContextOptions = {}): Pr
     if (protocol.startsWith('http') && origin !== new URL(site.url).origin) problems.push(`request: ${request.url()}`);
   });
   // While a software adapter compiles shaders, a loaded machine may take long to answer.
-  await page.goto(site.url, { timeout: 120_000 });
+  await page.goto(site.url, { timeout: 120_000 }).catch((cause: Error) => {
+    throw new Error(`The page did not open. ${problems.join('; ')} ${cause.message}`, { cause });
+  });
   return { page, problems };
 }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { openSite, visit, type Site } from './browser';
-import { galleryFiles, galleryPhoto, settled } from './explorer';
+import { galleryFiles, galleryPhoto, hide, settled } from './explorer';
 
 const camera = ['--use-fake-device-for-media-stream=fps=30', '--use-fake-ui-for-media-stream'];
 const start = (page: Page) => page.getByRole('button', { name: 'Camera', exact: true });
@@ -57,14 +57,12 @@ test('by keyboard: the camera moves the numbers, pauses when hidden, and leaves 
   console.log(`camera: ${(seen / 4).toFixed(1)} analyses per second`);
   expect(seen).toBeGreaterThan(3);
 
-  const hide = (hidden: boolean) =>
-    page.evaluate((hidden) => Object.defineProperty(document, 'hidden', { value: hidden, configurable: true }), hidden);
-  await hide(true);
+  await hide(page, true);
   await page.waitForTimeout(500);
   const paused = await frames();
   await page.waitForTimeout(1000);
   expect(await frames()).toBe(paused);
-  await hide(false);
+  await hide(page, false);
   await expect.poll(frames).toBeGreaterThan(paused);
 
   await page.locator('#zoom').fill('1.5');

@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openSite, visit, type Site, type Visit } from './browser';
-import { galleryFiles, settled } from './explorer';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSite, visit, type Site } from './browser';
+import { galleryFiles, settled, visitEach } from './explorer';
 
 const gallery = new URL('../public/gallery/', import.meta.url);
 let site: Site;
-let visited: Visit;
 let folder: string;
 beforeAll(async () => {
   site = await openSite('none');
@@ -26,14 +25,7 @@ afterAll(async () => {
   await site.close();
   await rm(folder, { recursive: true });
 });
-beforeEach(async () => {
-  visited = await visit({ ...site, url: `${site.url}#/collections` });
-  await settled(visited.page);
-});
-afterEach(async () => {
-  await visited.page.close();
-  expect(visited.problems).toEqual([]);
-});
+const visited = visitEach(() => visit({ ...site, url: `${site.url}#/collections` }));
 
 const said = (page: Page, text: string) => page.getByRole('status').filter({ hasText: text }).waitFor({ state: 'attached' });
 

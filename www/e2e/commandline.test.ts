@@ -139,20 +139,22 @@ describe.skipIf(!tool).each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
     await settled(page);
     // A software adapter takes seconds for each photo.
     const files = (await galleryFiles()).slice(0, backend === 'gpu' ? 2 : undefined);
+    const scales = [1, 1.5, 2];
+    const session = await page.evaluateHandle(
+      (backend) => window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend }),
+      backend,
+    );
     for (const file of files) {
-      const scales = [1, 1.5, 2];
-      const found = await page.evaluate(
-        async ({ file, scales, backend }) => {
+      const found = await session.evaluate(
+        async (session, { file, scales }) => {
           const photo = await (await fetch(`gallery/${file}`)).blob();
-          const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend });
           const results = await session.analyze(photo, { scales });
-          session.close();
           return results.map(({ logits, units }) => ({
             logits: [...logits],
             attention: units.map(({ attention }) => [...attention]),
           }));
         },
-        { file, scales, backend },
+        { file, scales },
       );
       const printed = await commandLine(file, scales);
       for (const [index, line] of printed.entries()) {

@@ -1,6 +1,8 @@
 /** What a visitor sees and does, in terms of the page. */
 import { readFile } from 'node:fs/promises';
 import type { JSHandle, Page } from 'playwright-core';
+import { afterEach, beforeEach, expect } from 'vitest';
+import type { Visit } from './browser';
 
 const gallery = new URL('../public/gallery/', import.meta.url);
 
@@ -53,7 +55,39 @@ export async function read(page: Page): Promise<Reading> {
 
 /** Waits until the analysis of what is on show has arrived. */
 export async function settled(page: Page, timeout = 90_000): Promise<void> {
-  await page.locator('main[aria-busy=false]').waitFor({ timeout });
+  await page
+    .locator('main[aria-busy=false]')
+    .waitFor({ timeout })
+    .catch(async (cause: Error) => {
+      const said = await page.getByRole('alert').allTextContents().catch(() => []);
+      throw new Error(`The page is busy for more than ${timeout / 1000} s. It says: “${said.join(' ').trim()}”`, { cause });
+    });
+}
+
+/** Before each test a visit of the analysed page, which is closed after it and must have had no problems. */
+export function visitEach(open: () => Promise<Visit>): { readonly page: Page } {
+  let visited: Visit | undefined;
+  beforeEach(async () => {
+    visited = undefined;
+    visited = await open();
+    await settled(visited.page);
+  });
+  afterEach(async () => {
+    // Without a visit its failure is the test's.
+    await visited?.page.close();
+    expect(visited?.problems ?? []).toEqual([]);
+  });
+  return {
+    get page() {
+      if (!visited) throw new Error('There is no visit outside a test.');
+      return visited.page;
+    },
+  };
+}
+
+/** Tells the page that its tab is in the background, or no longer. */
+export async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((hidden) => Object.defineProperty(document, 'hidden', { value: hidden, configurable: true }), hidden);
 }
 
 /** Drops a file on the page. */

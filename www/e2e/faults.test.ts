@@ -142,14 +142,43 @@ describe('without a GPU', () => {
     await page.close();
   });
 
-  test('a page that is frozen in the background for a while goes on where it was', async () => {
+  test('a worker that never answers again is replaced when the time of a call is over', async () => {
     const { page, problems } = await visit(site);
     await settled(page);
+    const photo = (await galleryPhoto((await galleryFiles())[0] as string)).toString('base64');
+    const session = await page.evaluateHandle(async (base64) => {
+      const photo = new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]);
+      const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend: 'cpu' });
+      return { session, photo, before: [...((await session.analyze(photo))[0]?.logits ?? [])] };
+    }, photo);
+    // After its answer the worker turns in circles.
+    await page.workers().at(-1)?.evaluate(() => void setTimeout(() => { for (;;); }));
+    const found = await session.evaluate(async ({ session, photo, before }) => {
+      const message = await session.analyze(photo, { timeout: 2000 }).then(() => 'answered', (error: Error) => error.message);
+      const after = (await session.analyze(photo))[0]?.logits ?? [];
+      return { message, distance: Math.max(...before.map((value, at) => Math.abs(value - (after[at] ?? NaN)))) };
+    });
+    expect(found.message).toBe('The engine gave no answer for 2 s.');
+    expect(found.distance).toBeLessThan(1e-4);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('a page that is frozen for a while goes on where it was, and no time of its calls has passed', async () => {
+    const { page, problems } = await visit(site);
+    await settled(page);
+    await page.evaluate(async () => {
+      const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend: 'cpu' });
+      const shape = [1, 3, 224, 224] as const;
+      const calls = Array.from({ length: 40 }, () => session.analyze({ data: new Float32Array(3 * 224 * 224), shape }, { timeout: 2000 }));
+      Object.assign(window, { calls: Promise.all(calls).then((answers) => answers.length, String) });
+    });
     const control = await page.context().newCDPSession(page);
     await page.locator('#zoom').fill('2.3');
     await control.send('Page.setWebLifecycleState', { state: 'frozen' });
     await new Promise((done) => setTimeout(done, 3000));
     await control.send('Page.setWebLifecycleState', { state: 'active' });
+    expect(await page.evaluate(() => (window as unknown as { calls: Promise<unknown> }).calls)).toBe(40);
     await settled(page);
     expect((await read(page)).now).toContain('2.30×');
     await zoomTo(page, 1.1);

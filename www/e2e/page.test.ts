@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openSite, visit, type Gpu, type Site, type Visit } from './browser';
-import { attentionChange, drop, galleryFiles, galleryPhoto, paste, read, runOn, settled, zoomTo } from './explorer';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { VIEWS } from '../src/lib/permalink';
+import { openSite, visit, type Gpu, type Site } from './browser';
+import { attentionChange, drop, galleryFiles, galleryPhoto, paste, read, runOn, settled, visitEach, zoomTo } from './explorer';
 
 describe.each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
   { gpu: 'webgpu', backend: 'gpu' },
@@ -50,19 +51,11 @@ describe.each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
 
 describe('the page', () => {
   let site: Site;
-  let visited: Visit;
   beforeAll(async () => {
     site = await openSite('none');
   });
   afterAll(() => site.close());
-  beforeEach(async () => {
-    visited = await visit(site);
-    await settled(visited.page);
-  });
-  afterEach(async () => {
-    await visited.page.close();
-    expect(visited.problems).toEqual([]);
-  });
+  const visited = visitEach(() => visit(site));
 
   test('shows the numbers that the API gives for the same photo, zoom and centre', async () => {
     const { page } = visited;
@@ -167,11 +160,18 @@ describe('the page', () => {
   });
 });
 
-test('fits a phone: nothing is wider than the screen', async () => {
+test('every view fits a phone: nothing is wider than the screen', async () => {
   const site = await openSite('none');
   const { page, problems } = await visit(site, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
-  await settled(page);
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  for (const view of VIEWS.filter((view) => view !== 'tour')) {
+    await page.goto(`${site.url}#/${view}`);
+    await page.locator(`nav a[aria-current=page][href^="#/${view}"]`).waitFor();
+    await settled(page);
+    await page.locator('.answer section').first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), view).toBe(390);
+    expect(await page.getByRole('button', { name: 'Undo', exact: true }).isVisible(), view).toBe(true);
+    expect(await page.getByRole('button', { name: 'Copy link' }).isVisible(), view).toBe(true);
+  }
   expect(problems).toEqual([]);
   await site.close();
 });

@@ -1,23 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openSite, visit, type Site, type Visit } from './browser';
-import { drop, read, settled, zoomTo } from './explorer';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSite, visit, type Site } from './browser';
+import { drop, hide, read, settled, visitEach, zoomTo } from './explorer';
 
 let site: Site;
-let visited: Visit;
 beforeAll(async () => {
   site = await openSite('none');
 });
 afterAll(() => site.close());
-beforeEach(async () => {
-  visited = await visit(site);
-  await settled(visited.page);
-});
-afterEach(async () => {
-  await visited.page.close();
-  expect(visited.problems).toEqual([]);
-});
+
+const visited = visitEach(() => visit(site));
 
 /** Opens a view by keyboard. */
 async function open(page: Page, name: string): Promise<void> {
@@ -66,12 +59,18 @@ test('undo by keyboard takes back a zoom', async () => {
   expect(await page.getByRole('button', { name: 'Undo' }).isDisabled()).toBe(true);
 });
 
-test('the zoom plays to its end and pauses', async () => {
+test('the zoom plays to its end, and pauses on demand and in a hidden tab', async () => {
   const { page } = visited;
   const value = () => page.locator('#zoom').inputValue().then(Number);
-  await zoomTo(page, 2.7);
+  await zoomTo(page, 2.5);
   await page.getByRole('button', { name: 'Play the zoom' }).press('Enter');
-  await expect.poll(value).toBeGreaterThan(2.7);
+  await expect.poll(value).toBeGreaterThan(2.5);
+  await hide(page, true);
+  const hidden = await value();
+  await page.waitForTimeout(400);
+  expect(await value()).toBe(hidden);
+  await hide(page, false);
+  await expect.poll(value).toBeGreaterThan(hidden);
   await page.getByRole('button', { name: 'Pause' }).press('Enter');
   const paused = await value();
   await page.waitForTimeout(400);
@@ -244,15 +243,4 @@ test('stimuli, by keyboard: a larger disc is the photo and moves attention', asy
   await section.locator('input[name=pattern]:checked').press('ArrowRight');
   await section.getByRole('slider', { name: /^Orientation/ }).waitFor();
   await settled(page);
-});
-
-test.each(['zoom', 'figure-3', 'network', 'field', 'what-if', 'stimuli', 'collections'])('the view %s fits a phone', async (view) => {
-  const { page, problems } = await visit({ ...site, url: `${site.url}#/${view}` }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
-  await settled(page);
-  await page.locator('.answer section').first().waitFor();
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
-  expect(await page.getByRole('button', { name: 'Undo', exact: true }).isVisible()).toBe(true);
-  expect(await page.getByRole('button', { name: 'Copy link' }).isVisible()).toBe(true);
-  expect(problems).toEqual([]);
-  await page.close();
 });

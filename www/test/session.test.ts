@@ -181,6 +181,8 @@ describe('analyze', () => {
   });
 });
 
+const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
+
 describe('failure', () => {
   test('close rejects what is pending and what comes later', async () => {
     const session = await sklens.open({ model });
@@ -240,6 +242,19 @@ describe('failure', () => {
     fake.behaviour.delay = 0;
     expect(await session.analyze(photo())).toHaveLength(1);
     expect(await codeOf(session.analyze(photo(), { timeout: NaN }))).toBe('bad-option');
+  });
+
+  test('the time of a call stands still while the machine sleeps', async () => {
+    const session = await sklens.open({ model });
+    fake.behaviour.delay = 60_000;
+    const answer = session.analyze(photo(), { timeout: 400 });
+    await pause(10);
+    // Nothing runs for longer than that.
+    const waking = performance.now() + 600;
+    while (performance.now() < waking);
+    await pause(10);
+    LocalWorker.last.deliver({ type: 'results', results: [], dispatches: 0 });
+    expect(await answer).toEqual([]);
   });
 
   test('a lost device is replaced, the call repeated, and the change told', async () => {
