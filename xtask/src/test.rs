@@ -9,9 +9,8 @@ use crate::audit;
 use crate::page;
 use crate::process;
 use crate::project::Project;
-use crate::reference;
 use crate::serve;
-use crate::setup::{self, Purpose, WasmToolchain};
+use crate::setup::{self, Purpose, WasmToolchain, python};
 use crate::steps::{Outcome, Steps};
 use crate::wasm;
 
@@ -29,7 +28,7 @@ pub enum Check {
     Format,
     /// Clippy, natively and for wasm32, without warnings
     Clippy,
-    /// Known weaknesses, licences and origins of dependencies, where cargo-deny and the registries allow it
+    /// Licences and origins of dependencies; known weaknesses where the registries tell them
     Audit,
     /// Native tests
     Native,
@@ -65,8 +64,8 @@ pub fn run(project: &Project, steps: &mut Steps, only: &[Check]) -> Result<()> {
                 steps.run("page unit tests", || page::script(project, "test", &[]))?;
             }
             Check::EndToEnd => steps.run("page in the browser", || end_to_end(project))?,
-            Check::Training if only.contains(check) || reference::is_installed(project, TRAINING) => {
-                let python = reference::environment(project, steps, TRAINING)?;
+            Check::Training if only.contains(check) || python::is_installed(project, TRAINING) => {
+                let python = python::environment(project, steps, TRAINING)?;
                 steps.run("trainer", || trainer(project, &python))?;
             }
             Check::Training => steps.run("trainer", || {

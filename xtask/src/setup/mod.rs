@@ -3,6 +3,7 @@
 mod browser;
 mod debian;
 mod node;
+pub mod python;
 mod wasm_target;
 
 use anyhow::Result;
@@ -11,7 +12,6 @@ use crate::project::Project;
 use crate::steps::{Outcome, Steps};
 
 pub use browser::{chromedriver, chromium};
-pub use debian::install as install_packages;
 pub use node::ensure as install_node_packages;
 pub use wasm_target::{WASM_TARGET, WasmToolchain};
 
