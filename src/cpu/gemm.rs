@@ -72,6 +72,23 @@ mod tests {
         }
     }
 
+    /// Few and small, for Miri; each slice ends with its matrix, so that an access beyond is one outside.
+    #[test]
+    fn small_products_stay_inside_their_slices() {
+        for [m, k, n] in [[1, 1, 4], [3, 2, 4], [7, 5, 8]] {
+            let ones = |rows, columns, stride| vec![1.0_f32; extent(rows, columns, stride)];
+            let (a, b) = (ones(m, k, k + 1), ones(k, n, n + 2));
+            let (a, b) = (Matrix { values: &a, stride: k + 1 }, Matrix { values: &b, stride: n + 2 });
+            let stride = n + 3;
+            let mut c = vec![0.5; extent(m, n, stride)];
+            multiply_add([m, k, n], a, b, &mut c, stride);
+            for (at, value) in c.iter().enumerate() {
+                let product = if at % stride < n { k as f32 } else { 0.0 };
+                assert_eq!(*value, 0.5 + product, "{m} × {k} × {n} at {at}");
+            }
+        }
+    }
+
     #[test]
     #[should_panic(expected = "the result is shorter than 2 × 4")]
     fn refuses_a_short_result() {

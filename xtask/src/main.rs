@@ -52,7 +52,11 @@ enum Task {
         mirror: Vec<String>,
     },
     /// Build pkg/ twice, the second time from a copy elsewhere, and compare the bytes
-    Reproduce,
+    Reproduce {
+        /// Keep the hashes in docs/pkg.sha256, with which later builds of the same sources are compared
+        #[arg(long)]
+        record: bool,
+    },
     /// Analyse, reopen and inject faults for some minutes, then print what was done and what was lost
     Soak {
         /// How long
@@ -65,6 +69,8 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         minutes: u64,
     },
+    /// Run the code around `unsafe` under Miri; needs the nightly toolchain with its component miri
+    Miri,
     /// Serve dist/ as it is until stopped
     Serve {
         /// Port to serve on; 0 takes any free one [default: 8080, or the next free one]
@@ -114,14 +120,17 @@ fn run(task: Task, steps: &mut Steps) -> Result<()> {
             steps.run("site", || page::publish(&project, &mirror))?;
             steps.run("hash of pkg/", || release::record_hash(&project))
         }
-        Task::Reproduce => {
+        Task::Reproduce { record } => {
             let toolchain = setup::run(&project, steps, Purpose::Build)?;
             wasm::build(&project, steps, &toolchain)?;
             page::build_api(&project, steps)?;
-            release::reproduce(&project, steps, &toolchain)
+            release::reproduce(&project, steps, &toolchain)?;
+            let settle = if record { release::keep_record } else { release::check_record };
+            steps.run("recorded hashes", || settle(&project, &toolchain))
         }
         Task::Soak { minutes } => steps.run("soak", || test::for_minutes(&project, "soak", minutes)),
         Task::Fuzz { minutes } => steps.run("fuzz", || test::for_minutes(&project, "fuzz", minutes)),
+        Task::Miri => steps.run("unsafe code under Miri", || test::miri(&project)),
         Task::Serve { port } => serve::run(serve::bind(port)?, &project.dist()),
         Task::Reference => reference::run(&project, steps),
         Task::Bench(options) => bench::run(&project, steps, &options),

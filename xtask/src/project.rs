@@ -4,10 +4,11 @@ use anyhow::{Context, Result};
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The working copy and its build directory.
+/// The working copy, its build directory and Cargo's home.
 pub struct Project {
     root: PathBuf,
     target: PathBuf,
+    cargo_home: PathBuf,
 }
 
 impl Project {
@@ -17,12 +18,14 @@ impl Project {
         let root = Path::new(&manifest_dir).parent().context("xtask has no parent folder")?.to_owned();
         let executable = env::current_exe().context("the path of xtask's executable is unknown")?;
         let target = executable.ancestors().nth(2).context("xtask is outside a build directory")?.to_owned();
-        Ok(Self { root, target })
+        let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let cargo_home = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+        Ok(Self { root, target, cargo_home: cargo_home.context("neither CARGO_HOME nor a home folder is known")? })
     }
 
-    /// A copy of the sources at `root` that is built into `target`.
-    pub fn copied(root: PathBuf, target: PathBuf) -> Self {
-        Self { root, target }
+    /// A copy of the sources at `root` that is built into `target` with the registry of `cargo_home`.
+    pub fn copied(root: PathBuf, target: PathBuf, cargo_home: PathBuf) -> Self {
+        Self { root, target, cargo_home }
     }
 
     /// The top folder of the working copy.
@@ -33,6 +36,11 @@ impl Project {
     /// Cargo's build directory.
     pub fn target(&self) -> &Path {
         &self.target
+    }
+
+    /// Where Cargo keeps the sources of dependencies.
+    pub fn cargo_home(&self) -> &Path {
+        &self.cargo_home
     }
 
     /// The build directory of everything for wasm32, apart because its compiler may be another one.

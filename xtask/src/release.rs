@@ -13,21 +13,84 @@ use crate::setup::{self, WasmToolchain};
 use crate::steps::{Outcome, Steps};
 use crate::wasm;
 
+/// The hashes of the last build that was compared with a second one, in the format of `sha256sum`.
+const RECORD: &str = "docs/pkg.sha256";
+/// What decides about the bytes of `pkg/`, beside the compiler.
+const INPUTS: [&str; 14] = [
+    ".cargo",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "models/*.json",
+    "models/*.safetensors",
+    "shaders",
+    "src",
+    "www/api",
+    "www/build/README.md",
+    "www/build/pkg.mjs",
+    "www/package-lock.json",
+    "xtask/src/wasm.rs",
+];
+
 /// Writes the SHA-256 of every file of `pkg/` to `dist/pkg.sha256`, in the format of `sha256sum`, and prints that of the
 /// list: two builds of the same sources with the same tools agree in it.
 pub fn record_hash(project: &Project) -> Result<Outcome> {
     let list = hashes(&project.pkg())?;
     println!("  {}  the list of all files", hex(&Sha256::digest(&list)));
-    let path = project.dist().join("pkg.sha256");
-    fs::write(&path, list).with_context(|| format!("{} cannot be written", path.display()))?;
+    write(&project.dist().join("pkg.sha256"), &list)?;
     Ok(Outcome::Done)
 }
 
-/// Builds `pkg/` once more, from a copy of the sources at another path and with nothing compiled before, and compares it
-/// with the one that is there.
+/// Keeps the hashes of `pkg/` in [`RECORD`], with what they are the hashes of.
+pub fn keep_record(project: &Project, toolchain: &WasmToolchain) -> Result<Outcome> {
+    write(&project.root().join(RECORD), &(inputs(project, toolchain)? + &hashes(&project.pkg())?))?;
+    Ok(Outcome::Done)
+}
+
+/// Compares `pkg/` with [`RECORD`], which was made by another build, often on another machine.
+pub fn check_record(project: &Project, toolchain: &WasmToolchain) -> Result<Outcome> {
+    let path = project.root().join(RECORD);
+    let record = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    judge(&record, &inputs(project, toolchain)?, &hashes(&project.pkg())?)
+}
+
+fn judge(record: &str, inputs: &str, found: &str) -> Result<Outcome> {
+    let Some(recorded) = record.strip_prefix(inputs) else {
+        return Ok(Outcome::Skipped(format!("{RECORD} is of other sources or another compiler")));
+    };
+    let differing = differing(recorded, found);
+    if !differing.is_empty() {
+        bail!("the same sources and compiler gave other bytes than in {RECORD}:\n{}", differing.join("\n"));
+    }
+    Ok(Outcome::Done)
+}
+
+/// The head of the record: what decides about the bytes of `pkg/`.
+fn inputs(project: &Project, toolchain: &WasmToolchain) -> Result<String> {
+    let mut sources = list(project, &INPUTS)?.into_iter().map(|name| project.root().join(name));
+    let digest = sources.try_fold(Sha256::new(), |digest, path| -> Result<Sha256> {
+        let bytes = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(digest
+            .chain_update(path.strip_prefix(project.root())?.to_string_lossy().as_bytes())
+            .chain_update(Sha256::digest(bytes)))
+    })?;
+    Ok(format!(
+        "# Every file of pkg/, as `cargo xtask reproduce --record` built it twice.\n# sources: {}\n# compiler: {}\n",
+        hex(&digest.finalize()),
+        toolchain.version()?
+    ))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Builds `pkg/` once more, from a copy of the sources at another path, with another home of Cargo's and nothing compiled
+/// before, and compares it with the one that is there.
 pub fn reproduce(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
     let folder = project.target().join(format!("reproduce-{}", std::process::id()));
-    let copy = Project::copied(folder.join("sources"), folder.join("build"));
+    let copy = Project::copied(folder.join("sources"), folder.join("build"), folder.join("cargo"));
     let outcome = build_copy(project, steps, toolchain, &copy).and_then(|()| {
         steps.run("same bytes", || {
             let (first, second) = (hashes(&project.pkg())?, hashes(&copy.pkg())?);
@@ -43,28 +106,54 @@ pub fn reproduce(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain
 }
 
 fn build_copy(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain, copy: &Project) -> Result<()> {
-    steps.run("copy of the sources", || copy_sources(project, copy.root()))?;
+    steps.run("copy of the sources", || {
+        link_cargo_home(project.cargo_home(), copy.cargo_home())?;
+        copy_sources(project, copy.root())
+    })?;
     steps.run("Node packages of the copy", || setup::install_node_packages(copy, "www"))?;
     wasm::build(copy, steps, toolchain)?;
     page::build_api(copy, steps)
 }
 
+/// Makes `copy` a home of Cargo's with the same registry, so that nothing is fetched again.
+fn link_cargo_home(home: &Path, copy: &Path) -> Result<()> {
+    let (from, to) = (home.join("registry"), copy.join("registry"));
+    fs::create_dir_all(copy)?;
+    #[cfg(unix)]
+    let linked = std::os::unix::fs::symlink(&from, &to);
+    #[cfg(windows)]
+    let linked = std::os::windows::fs::symlink_dir(&from, &to);
+    linked.with_context(|| format!("{} cannot be linked to {}", to.display(), from.display()))?;
+    let config = home.join("config.toml");
+    if config.is_file() {
+        fs::copy(&config, copy.join("config.toml"))?;
+    }
+    Ok(())
+}
+
 /// Copies what git knows of, or would, to `root`.
 fn copy_sources(project: &Project, root: &Path) -> Result<Outcome> {
-    let mut list = Command::new("git");
-    list.current_dir(project.root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    for name in process::output(&mut list)?.split_terminator('\0') {
-        let (from, to) = (project.root().join(name), root.join(name));
-        // Deleted, but not yet for git.
-        if !from.is_file() {
-            continue;
-        }
+    for name in list(project, &[])? {
+        let (from, to) = (project.root().join(&name), root.join(&name));
         let folder = to.parent().context("a file lies in a folder")?;
         fs::create_dir_all(folder)
             .and_then(|()| fs::copy(&from, &to).map(drop))
             .with_context(|| format!("{} cannot be copied to {}", from.display(), to.display()))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Files below `paths`, or all, that git knows of, or would, in order.
+fn list(project: &Project, paths: &[&str]) -> Result<Vec<String>> {
+    let mut git = Command::new("git");
+    git.current_dir(project.root())
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"])
+        .args(paths);
+    let mut names: Vec<String> = process::output(&mut git)?.split_terminator('\0').map(str::to_owned).collect();
+    // Some are deleted, but not yet for git.
+    names.retain(|name| project.root().join(name).is_file());
+    names.sort();
+    Ok(names)
 }
 
 /// Lines of either list that the other has not.
@@ -101,6 +190,15 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_binds_the_same_sources_and_compiler_only() {
+        let (inputs, list) = ("# sources: 1\n# compiler: 2\n", "aa  pkg/a\n");
+        let record = format!("{inputs}{list}");
+        assert!(matches!(judge(&record, inputs, list), Ok(Outcome::Done)));
+        assert!(matches!(judge(&record, "# sources: 3\n", "bb  pkg/a\n"), Ok(Outcome::Skipped(_))));
+        assert!(judge(&record, inputs, "bb  pkg/a\n").err().unwrap().to_string().contains("bb  pkg/a"));
+    }
 
     #[test]
     fn the_list_is_sorted_and_names_what_changed() {

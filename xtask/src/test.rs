@@ -9,6 +9,7 @@ use crate::audit;
 use crate::page;
 use crate::process;
 use crate::project::Project;
+use crate::release;
 use crate::serve;
 use crate::setup::{self, Purpose, WasmToolchain, python};
 use crate::steps::{Outcome, Steps};
@@ -60,6 +61,7 @@ pub fn run(project: &Project, steps: &mut Steps, only: &[Check]) -> Result<()> {
             Check::Browser => steps.run("kernel tests in the browser", || browser(project, &toolchain))?,
             Check::Page => {
                 page::build(project, steps)?;
+                steps.run("recorded hashes of pkg/", || release::check_record(project, &toolchain))?;
                 steps.run("page types", || page::script(project, "check", &[]))?;
                 steps.run("page unit tests", || page::script(project, "test", &[]))?;
             }
@@ -116,6 +118,18 @@ pub fn for_minutes(project: &Project, test: &str, minutes: u64) -> Result<Outcom
             .current_dir(project.root())
             .args(["test", "--release", "--package=sklens", "--test", test, "--", "--nocapture"])
             .env(format!("SKLENS_{}_SECONDS", test.to_uppercase()), (minutes * 60).to_string()),
+    )?;
+    Ok(Outcome::Done)
+}
+
+/// Runs the tests that reach `unsafe` code, and are small enough, under Miri.
+pub fn miri(project: &Project) -> Result<Outcome> {
+    process::run(
+        Command::new("cargo")
+            .current_dir(project.root())
+            .args(["+nightly", "miri", "test", "--package=sklens", "--lib", "--no-default-features", "--target-dir"])
+            .arg(project.target().join("miri"))
+            .arg("small_products"),
     )?;
     Ok(Outcome::Done)
 }

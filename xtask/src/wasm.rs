@@ -4,10 +4,9 @@
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use std::env;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -82,16 +81,15 @@ pub fn cargo(project: &Project, toolchain: &WasmToolchain, subcommand: &str) -> 
     let mut command = toolchain.cargo();
     command
         .current_dir(project.root())
-        .args([subcommand, "--target", WASM_TARGET, "--config", &without_home_folder(), "--target-dir"])
+        .env("CARGO_HOME", project.cargo_home())
+        .args([subcommand, "--target", WASM_TARGET, "--config", &without_home_folder(project), "--target-dir"])
         .arg(project.wasm_target());
     command
 }
 
 /// Keeps the folder of Cargo's registry out of the messages of panics, where it would differ between machines.
-fn without_home_folder() -> String {
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap_or_default();
-    let flag = format!("--remap-path-prefix={}=cargo", home.display());
+fn without_home_folder(project: &Project) -> String {
+    let flag = format!("--remap-path-prefix={}=cargo", project.cargo_home().display());
     // Cargo appends this list to that of .cargo/config.toml. TOML escapes strings as Rust does.
     format!("target.{WASM_TARGET}.rustflags=[{flag:?}]")
 }

@@ -46,6 +46,11 @@ impl WasmToolchain {
         command
     }
 
+    /// The compiler's name with its version and commit.
+    pub fn version(self) -> Result<String> {
+        Ok(process::output(self.rustc().arg("--version"))?.trim().to_owned())
+    }
+
     fn rustc(self) -> Command {
         match self {
             Self::Current => Command::new("rustc"),
