@@ -84,3 +84,27 @@ fn every_unsafe_block_is_listed_with_its_proof() {
     let listed: Vec<&str> = list.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(found, listed);
 }
+
+#[test]
+fn every_fault_names_a_test_that_there_is() {
+    let root = Path::new(ROOT);
+    let page = fs::read_to_string(root.join("docs/reliability.md")).expect("docs/reliability.md");
+    let section = page.split("## Faults and their tests").nth(1).expect("the faults");
+    let section = section.split("\n## ").next().expect("their table");
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for row in rows {
+        let mut file = None;
+        let mut tests = 0;
+        // What stands between backticks is a file, or the name of a test in the file before.
+        for name in row.split('|').nth(3).expect("a third cell").split('`').skip(1).step_by(2) {
+            if name.contains('/') {
+                file = Some(fs::read_to_string(root.join(name)).unwrap_or_else(|e| panic!("{name}: {e}")));
+            } else {
+                tests += 1;
+                assert!(file.as_deref().expect("a file first").contains(name), "{row}: no test {name:?}");
+            }
+        }
+        assert!(tests > 0, "{row}");
+    }
+}

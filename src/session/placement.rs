@@ -108,7 +108,7 @@ pub(super) async fn load(
     Ok(constants)
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
     use crate::bundled::{DEFAULT_MODEL, weights};

@@ -51,6 +51,9 @@ pub fn keep_record(project: &Project, toolchain: &WasmToolchain) -> Result<Outco
 /// Compares `pkg/` with [`RECORD`], which was made by another build, often on another machine.
 pub fn check_record(project: &Project, toolchain: &WasmToolchain) -> Result<Outcome> {
     let path = project.root().join(RECORD);
+    if !path.is_file() {
+        return Ok(Outcome::Skipped(format!("`cargo xtask reproduce --record` has not written {RECORD}")));
+    }
     let record = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     judge(&record, &inputs(project, toolchain)?, &hashes(&project.pkg())?)
 }
