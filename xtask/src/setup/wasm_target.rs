@@ -51,6 +51,19 @@ impl WasmToolchain {
         Ok(process::output(self.rustc().arg("--version"))?.trim().to_owned())
     }
 
+    /// Name and bytes of each file of the standard library for wasm32, in order; the names hold a hash of how it was built.
+    pub fn standard_library(self) -> Result<Vec<(String, u64)>> {
+        let folder = process::output(self.rustc().args(["--print", "target-libdir", "--target", WASM_TARGET]))?;
+        let folder = Path::new(folder.trim());
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+            let entry = entry?;
+            files.push((entry.file_name().to_string_lossy().into_owned(), entry.metadata()?.len()));
+        }
+        files.sort();
+        Ok(files)
+    }
+
     fn rustc(self) -> Command {
         match self {
             Self::Current => Command::new("rustc"),
