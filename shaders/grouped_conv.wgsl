@@ -35,15 +35,27 @@ override TABLE: u32 = 0u;
 // Where the weights of a quad of y start, and the step from one lane of x to the next.
 override W_QUAD: u32 = 1u;
 override W_LANE: u32 = 1u;
+// Whether the weights are f16, two quads to an element.
+override HALVES: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> residual: array<vec4f>;
 // For each quad of y: [tap][lane of x]; at the end the bias.
-@group(0) @binding(2) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weights: array<vec4u>;
 @group(0) @binding(3) var<storage, read> table: array<u32>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
 const OUTSIDE = 0xffffffffu;
+
+// Quad i of the weights.
+fn weight(i: u32) -> vec4f {
+  if (HALVES == 0u) {
+    return bitcast<vec4f>(weights[i]);
+  }
+  let pair = weights[i / 2u];
+  let quad = select(pair.xy, pair.zw, i % 2u == 1u);
+  return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
+}
 
 // Input column and row of the first tap of an output position; may be negative.
 fn origin(position: u32) -> vec2i {
@@ -95,7 +107,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let o5 = origin(first + 5u);
   let o6 = origin(first + 6u);
   let o7 = origin(first + 7u);
-  let bias = weights[KERNEL * KERNEL * COUNT * 4u * Y_QUADS + quad];
+  let bias = weight(KERNEL * KERNEL * COUNT * 4u * Y_QUADS + quad);
   var s0 = bias;
   var s1 = bias;
   var s2 = bias;
@@ -120,7 +132,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let p6 = address(item, o6, at);
     let p7 = address(item, o7, at);
     for (var k = start; k < start + COUNT; k++) {
-      let w = mat4x4f(weights[row], weights[row + W_LANE], weights[row + 2u * W_LANE], weights[row + 3u * W_LANE]);
+      let w = mat4x4f(weight(row), weight(row + W_LANE), weight(row + 2u * W_LANE), weight(row + 3u * W_LANE));
       row += 4u * W_LANE;
       s0 += w * load(p0, k);
       if (PIXELS > 1u) {

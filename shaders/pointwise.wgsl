@@ -30,16 +30,28 @@ override BRANCHES: u32 = 0u;
 override BRANCH_STEP: u32 = 0u;
 override A_ITEM: u32 = 1u;
 override A_BASE: u32 = 0u;
+// Whether the weights are f16, two quads to an element.
+override HALVES: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 // Branch-major attention.
 @group(0) @binding(1) var<storage, read> attention: array<vec4f>;
 @group(0) @binding(2) var<storage, read> residual: array<vec4f>;
 // [lane of x][quad of y], then the bias.
-@group(0) @binding(3) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(3) var<storage, read> weights: array<vec4u>;
 // Slots of x, then slots of y.
 @group(0) @binding(4) var<storage, read> table: array<u32>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+
+// Quad i of the weights.
+fn weight(i: u32) -> vec4f {
+  if (HALVES == 0u) {
+    return bitcast<vec4f>(weights[i]);
+  }
+  let pair = weights[i / 2u];
+  let quad = select(pair.xy, pair.zw, i % 2u == 1u);
+  return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
+}
 
 // First quad of the input of an output position; the last position stands for those past the end.
 fn address(item: u32, position: u32) -> u32 {
@@ -93,7 +105,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let p5 = address(item, first + 5u);
   let p6 = address(item, first + 6u);
   let p7 = address(item, first + 7u);
-  let bias = weights[X_QUADS * 4u * Y_QUADS + quad];
+  let bias = weight(X_QUADS * 4u * Y_QUADS + quad);
   var s0 = bias;
   var s1 = bias;
   var s2 = bias;
@@ -108,7 +120,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     if (X_TABLE != 0u) {
       k = table[q];
     }
-    let w = mat4x4f(weights[row], weights[row + Y_QUADS], weights[row + 2u * Y_QUADS], weights[row + 3u * Y_QUADS]);
+    let w = mat4x4f(weight(row), weight(row + Y_QUADS), weight(row + 2u * Y_QUADS), weight(row + 3u * Y_QUADS));
     row += 4u * Y_QUADS;
     s0 += w * load(item, p0, k);
     if (PIXELS > 1u) {

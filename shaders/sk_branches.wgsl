@@ -28,6 +28,8 @@ override U_STEP: u32 = 0u;
 override S_ITEM: u32 = 1u;
 override S_BASE: u32 = 0u;
 override S_STRIDE: u32 = 1u;
+// Whether the weights are f16, two quads to an element.
+override HALVES: u32 = 0u;
 
 const STRIP = 4u;
 const COLUMNS = 8u;
@@ -35,13 +37,23 @@ const STRIPS = 8u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 // [branch][output quad][tap][input quad][input lane], depthwise without the last two.
-@group(0) @binding(1) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weights: array<vec4u>;
 // [branch][output quad]
 @group(0) @binding(2) var<storage, read> biases: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> u: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> partial_sums: array<vec4f>;
 
 var<workgroup> sums: array<vec4f, COLUMNS * STRIPS>;
+
+// Quad i of the weights.
+fn weight(i: u32) -> vec4f {
+  if (HALVES == 0u) {
+    return bitcast<vec4f>(weights[i]);
+  }
+  let pair = weights[i / 2u];
+  let quad = select(pair.xy, pair.zw, i % 2u == 1u);
+  return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
+}
 
 fn first_quad(quad: u32) -> u32 {
   return min(quad * 4u / GROUP * GROUP / 4u, QUADS - IN_QUADS);
@@ -104,13 +116,13 @@ fn branch(m: u32, dilation: u32, item: u32, quad: u32, row: u32, column: u32) ->
         }
         let pair = ((m * QUADS + quad) * KERNEL * KERNEL + ky * KERNEL + kx) * IN_QUADS + k;
         if (GROUP == 1u) {
-          let w = weights[pair];
+          let w = weight(pair);
           u0 += w * x0;
           u1 += w * x1;
           u2 += w * x2;
           u3 += w * x3;
         } else {
-          let w = mat4x4f(weights[pair * 4u], weights[pair * 4u + 1u], weights[pair * 4u + 2u], weights[pair * 4u + 3u]);
+          let w = mat4x4f(weight(pair * 4u), weight(pair * 4u + 1u), weight(pair * 4u + 2u), weight(pair * 4u + 3u));
           u0 += w * x0;
           u1 += w * x1;
           u2 += w * x2;

@@ -112,6 +112,14 @@ impl Constants {
         Ok(())
     }
 
+    /// Bytes that they take.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Cpu(all) => all.iter().flatten().map(|packed| packed.bytes().len() as u64).sum(),
+            Self::Gpu(all) => all.bytes(),
+        }
+    }
+
     /// Steps whose constants are here.
     fn steps(&self) -> usize {
         match self {

@@ -8,6 +8,7 @@ use crate::analysis::{self, Analysis, TensorValues};
 use crate::backend::{Backend, Constants, Runner, Values};
 use crate::graph::{Branch, Graph};
 use crate::image::{Preprocessing, WorkingImage, check_center, check_scale, check_size, check_through};
+use crate::kernels::WeightPrecision;
 use crate::network::{Accuracy, Network, Paper, preset};
 use crate::overrides::RunOptions;
 use crate::plan::{LANES, Packing, Plan, PlanOptions};
@@ -39,6 +40,21 @@ pub enum BackendChoice {
     Gpu,
     /// The CPU.
     Cpu,
+}
+
+/// Where a network runs, and how its weights are kept there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct OpenOptions {
+    /// The backend.
+    pub backend: BackendChoice,
+    /// The weights in memory.
+    pub precision: WeightPrecision,
+}
+
+impl From<BackendChoice> for OpenOptions {
+    fn from(backend: BackendChoice) -> Self {
+        Self { backend, ..Self::default() }
+    }
 }
 
 /// One branch of a unit, for people.
@@ -167,6 +183,10 @@ pub struct SessionInfo {
     pub classes: usize,
     /// GPU dispatches of the last run.
     pub dispatches: usize,
+    /// How the weights are kept in memory.
+    pub weight_precision: WeightPrecision,
+    /// Bytes of the packed weights of plain runs.
+    pub weight_bytes: u64,
     /// The weights file's metadata.
     pub metadata: HashMap<String, String>,
 }
@@ -238,6 +258,7 @@ pub struct Session {
     checkpoint: Checkpoint,
     backend: Backend,
     reason: String,
+    precision: WeightPrecision,
     /// Packed weights, those of plain runs first.
     constants: Vec<(Packing, Rc<Constants>)>,
     runners: VecDeque<(RunnerKey, Prepared)>,
@@ -255,10 +276,10 @@ impl Session {
     pub async fn open(
         model: &str,
         source: Source,
-        choice: BackendChoice,
+        options: impl Into<OpenOptions>,
         progress: impl FnMut(Progress),
     ) -> Result<Self> {
-        Self::open_network(preset(model)?, source, choice, progress).await
+        Self::open_network(preset(model)?, source, options, progress).await
     }
 
     /// Opens `network` with the weights of `source`.
@@ -268,10 +289,10 @@ impl Session {
     pub async fn open_network(
         network: Network,
         source: Source,
-        choice: BackendChoice,
+        options: impl Into<OpenOptions>,
         progress: impl FnMut(Progress),
     ) -> Result<Self> {
-        Self::open_checkpoint(network, Checkpoint::open(source).await?, choice, progress).await
+        Self::open_checkpoint(network, Checkpoint::open(source).await?, options, progress).await
     }
 
     /// Opens `network` with the weights of `checkpoint`.
@@ -281,9 +302,10 @@ impl Session {
     pub async fn open_checkpoint(
         network: Network,
         checkpoint: Checkpoint,
-        choice: BackendChoice,
+        options: impl Into<OpenOptions>,
         mut progress: impl FnMut(Progress),
     ) -> Result<Self> {
+        let options = options.into();
         let network = Network { folded: checkpoint.is_folded(), ..network };
         let preprocessing = preprocessing_of(&network, &checkpoint)?;
         let classes = checkpoint.classes().unwrap_or(network.classes);
@@ -291,7 +313,7 @@ impl Session {
         checkpoint.check(&network.name, &graph.parameters())?;
         let labels = labels_of(&checkpoint, classes)?;
         let plan = Plan::new(&graph, &PlanOptions::batch(1))?;
-        let Placed { backend, reason, constants } = place(choice, &plan, &checkpoint, &mut progress).await?;
+        let Placed { backend, reason, constants } = place(options, &plan, &checkpoint, &mut progress).await?;
         Ok(Self {
             network,
             preprocessing,
@@ -300,6 +322,7 @@ impl Session {
             checkpoint,
             backend,
             reason,
+            precision: options.precision,
             constants: vec![(plan.packing(), Rc::new(constants))],
             runners: VecDeque::new(),
             gradients: VecDeque::new(),
@@ -330,6 +353,8 @@ impl Session {
             crop_pct: self.preprocessing.crop_pct,
             classes: self.classes,
             dispatches: self.dispatches,
+            weight_precision: self.precision,
+            weight_bytes: self.constants.first().map_or(0, |(_, constants)| constants.bytes()),
             metadata: self.checkpoint.metadata.clone(),
         })
     }
@@ -509,7 +534,7 @@ impl Session {
             return Ok(constants.clone());
         }
         self.constants.truncate(KEPT_CONSTANTS);
-        let constants = Rc::new(load(&self.backend, plan, &self.checkpoint, &mut |_| ()).await?);
+        let constants = Rc::new(load(&self.backend, self.precision, plan, &self.checkpoint, &mut |_| ()).await?);
         self.constants.push((packing, constants.clone()));
         Ok(constants)
     }

@@ -21,6 +21,8 @@ wasm_bindgen_test_configure!(run_in_browser);
 /// Fewer than natively: compiling a pipeline takes this adapter a good part of a second.
 const GPU_CASES: usize = 5;
 const CPU_CASES: usize = 40;
+/// On the GPU, with weights in f16.
+const HALF_CASES: usize = 1;
 
 /// Every kernel family on the browser's WebGPU against the naive interpreter.
 #[wasm_bindgen_test]
@@ -30,6 +32,9 @@ async fn every_family_on_webgpu() {
     for family in FAMILIES {
         for case in cases(family, 11, GPU_CASES) {
             common::check(&backend, &case).await;
+        }
+        for case in cases(family, 17, HALF_CASES) {
+            common::check_halves(&backend, &case).await;
         }
     }
     assert!(device.counters().pipelines > FAMILIES.len());
@@ -42,6 +47,7 @@ async fn every_family_on_the_cpu() {
     for family in FAMILIES {
         for case in cases(family, 13, CPU_CASES) {
             common::check(&Backend::Cpu, &case).await;
+            common::check_halves(&Backend::Cpu, &case).await;
         }
     }
 }

@@ -8,12 +8,31 @@ use sklens::gpu::GpuDevice;
 use std::rc::Rc;
 
 const CASES: usize = 40;
+/// Per family, with weights in f16.
+const HALF_CASES: usize = 2;
 
 fn run(backend: &Backend, family: &str) {
     let family = FAMILIES.iter().find(|(name, _)| *name == family).expect("family");
     for case in cases(family, 7, CASES) {
         pollster::block_on(common::check(backend, &case));
     }
+}
+
+/// Of every family, since a network mixes kernels that keep weights as f16 with others that do not.
+fn run_with_halves(backend: &Backend) {
+    for case in FAMILIES.iter().flat_map(|family| cases(family, 17, HALF_CASES)) {
+        pollster::block_on(common::check_halves(backend, &case));
+    }
+}
+
+#[test]
+fn halves_on_the_cpu() {
+    run_with_halves(&Backend::Cpu);
+}
+
+#[test]
+fn halves_on_the_gpu() {
+    run_with_halves(&gpu());
 }
 
 fn gpu() -> Backend {

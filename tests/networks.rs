@@ -10,13 +10,16 @@ use golden::{Golden, integers};
 use pollster::block_on;
 use sklens::bundled;
 use sklens::image::ChannelOrder;
+use sklens::kernels::WeightPrecision;
 use sklens::network::{ablations, preset, presets};
-use sklens::session::{BackendChoice, Session};
+use sklens::session::{BackendChoice, OpenOptions, Session};
 use sklens::weights::Source;
 use sklens::weights::generated::fill;
 
 /// Allowed for logits (relative to the largest) and attention (absolute).
 const TOLERANCE: f32 = 1e-4;
+/// The same with weights that are f16 in memory.
+const HALF_TOLERANCE: f32 = 2e-3;
 /// The goldens must stay small enough to commit.
 const MAX_GOLDENS: u64 = 4_500_000;
 
@@ -28,14 +31,15 @@ fn generated_weights(network: &str, classes: usize, edit: Edit) -> Source {
 }
 
 /// Largest deviation of logits (relative) and of any unit's attention.
-fn deviation(golden: &Golden, source: Source, choice: BackendChoice) -> (f32, f32) {
+fn deviation(golden: &Golden, source: Source, options: impl Into<OpenOptions>) -> (f32, f32) {
+    let options = options.into();
     let document = &golden.document;
     let network = document["network"].as_str().expect("network");
     let shape: [usize; 4] = integers(&document["shape"]).try_into().expect("four dimensions");
-    let mut session = block_on(Session::open(network, source, choice, |_| ())).expect("session");
+    let mut session = block_on(Session::open(network, source, options, |_| ())).expect("session");
     let results = block_on(session.analyze_tensor(&fill("input", &shape), shape)).expect("analysis");
     let info = session.info().expect("info");
-    let gpu = choice == BackendChoice::Gpu;
+    let gpu = options.backend == BackendChoice::Gpu;
     assert_eq!(info.backend, if gpu { "gpu" } else { "cpu" });
     assert_eq!(info.dispatches > 0, gpu);
     assert_eq!(results.len(), shape[0]);
@@ -63,27 +67,31 @@ fn worst(found: &[f32], expected: &[f32]) -> f32 {
     found.iter().zip(expected).map(difference).fold(0.0, f32::max)
 }
 
-fn check(name: &str, choice: BackendChoice) {
-    let golden = Golden::read(name);
+/// The weights that a golden was computed with.
+fn weights_of(golden: &Golden) -> Source {
     let network = golden.document["network"].as_str().expect("network");
     let classes = golden.document["classes"].as_u64().expect("classes") as usize;
-    let source = match golden.document["parameters"].as_str() {
+    match golden.document["parameters"].as_str() {
         Some("generated") => generated_weights(network, classes, str::to_string),
         _ => Source::Static(bundled::weights(network).expect("bundled weights")),
-    };
-    let (logits, attention) = deviation(&golden, source, choice);
-    println!("{name} on {choice:?}: logits {logits:.1e}, attention {attention:.1e}");
-    assert!(logits <= TOLERANCE, "{name} on {choice:?}: logits deviate by {logits}");
-    assert!(attention <= TOLERANCE, "{name} on {choice:?}: attention deviates by {attention}");
+    }
+}
+
+fn check(name: &str, options: impl Into<OpenOptions>, tolerance: f32) {
+    let (golden, options) = (Golden::read(name), options.into());
+    let (logits, attention) = deviation(&golden, weights_of(&golden), options);
+    println!("{name} with {options:?}: logits {logits:.1e}, attention {attention:.1e}");
+    assert!(logits <= tolerance, "{name} with {options:?}: logits deviate by {logits}");
+    assert!(attention <= tolerance, "{name} with {options:?}: attention deviates by {attention}");
 }
 
 macro_rules! networks {
     ($($test:ident)*) => {
         mod cpu {
-            $(#[test] fn $test() { super::check(stringify!($test), super::BackendChoice::Cpu) })*
+            $(#[test] fn $test() { super::check(stringify!($test), super::BackendChoice::Cpu, super::TOLERANCE) })*
         }
         mod gpu {
-            $(#[test] fn $test() { super::check(stringify!($test), super::BackendChoice::Gpu) })*
+            $(#[test] fn $test() { super::check(stringify!($test), super::BackendChoice::Gpu, super::TOLERANCE) })*
         }
         #[test]
         fn every_golden_is_tested() {
@@ -140,6 +148,38 @@ networks! {
     sknet50_k5_k7
     sknet50_k3_k5_k7_sum
     sknet50_k3_k5_k7
+}
+
+/// Networks whose weights are tested as f16 in memory: those with every kind of kernel, and trained weights.
+const IN_HALVES: [&str; 5] = ["sknet50", "sk_shufflenet_v2_x1_0", "seresnext50_32x4d", "skresnet50d", "bundled"];
+
+#[test]
+fn weights_in_f16_stay_near_the_goldens_on_the_cpu() {
+    let options = OpenOptions { backend: BackendChoice::Cpu, precision: WeightPrecision::F16 };
+    IN_HALVES.iter().for_each(|name| check(name, options, HALF_TOLERANCE));
+}
+
+#[test]
+fn weights_in_f16_stay_near_the_goldens_on_the_gpu() {
+    let options = OpenOptions { backend: BackendChoice::Gpu, precision: WeightPrecision::F16 };
+    ["sk_shufflenet_v2_x1_0", "bundled"].iter().for_each(|name| check(name, options, HALF_TOLERANCE));
+}
+
+#[test]
+fn weights_in_f16_take_little_more_than_half_the_memory() {
+    for (name, share) in [("sknet50", 0.52), ("sk_shufflenet_v2_x1_0", 0.56)] {
+        let golden = Golden::read(name);
+        let bytes = |precision| {
+            let options = OpenOptions { backend: BackendChoice::Cpu, precision };
+            let session = block_on(Session::open(name, weights_of(&golden), options, |_| ())).expect("session");
+            let info = session.info().expect("info");
+            assert_eq!(info.weight_precision, precision);
+            info.weight_bytes as f64
+        };
+        let ratio = bytes(WeightPrecision::F16) / bytes(WeightPrecision::F32);
+        println!("{name}: {ratio:.3} of the memory");
+        assert!((0.5..share).contains(&ratio), "{name}: {ratio}");
+    }
 }
 
 #[test]

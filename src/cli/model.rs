@@ -4,8 +4,9 @@ use super::download::hex;
 use super::network::network;
 use super::weights::{WeightsArgs, recognised};
 use crate::bundled;
+use crate::kernels::WeightPrecision;
 use crate::network::Network;
-use crate::session::{BackendChoice, Session};
+use crate::session::{BackendChoice, OpenOptions, Session};
 use crate::weights::{Checkpoint, Source};
 use crate::{Error, ErrorCode, Result};
 use clap::{Args, ValueEnum};
@@ -19,6 +20,12 @@ const FINGERPRINT_PART: u64 = 1 << 24;
 enum BackendArg {
     Gpu,
     Cpu,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PrecisionArg {
+    F32,
+    F16,
 }
 
 /// The network that a command runs.
@@ -37,6 +44,9 @@ pub(super) struct ModelArgs {
     /// Where to run; a real GPU if there is one, else the CPU.
     #[arg(long)]
     backend: Option<BackendArg>,
+    /// How weights are kept in memory: f16 takes half as much, for slightly other results; all computing is in f32.
+    #[arg(long, default_value = "f32")]
+    weight_precision: PrecisionArg,
 }
 
 /// A network and its weights, not yet brought to a backend.
@@ -86,12 +96,18 @@ impl ModelArgs {
     /// # Errors
     /// Those of [`Session::open_checkpoint`].
     pub fn open(&self, chosen: Chosen) -> Result<Session> {
-        let choice = match self.backend {
-            None => BackendChoice::Auto,
-            Some(BackendArg::Gpu) => BackendChoice::Gpu,
-            Some(BackendArg::Cpu) => BackendChoice::Cpu,
+        let options = OpenOptions {
+            backend: match self.backend {
+                None => BackendChoice::Auto,
+                Some(BackendArg::Gpu) => BackendChoice::Gpu,
+                Some(BackendArg::Cpu) => BackendChoice::Cpu,
+            },
+            precision: match self.weight_precision {
+                PrecisionArg::F32 => WeightPrecision::F32,
+                PrecisionArg::F16 => WeightPrecision::F16,
+            },
         };
-        let mut session = block_on(Session::open_checkpoint(chosen.network, chosen.checkpoint, choice, |_| ()))?;
+        let mut session = block_on(Session::open_checkpoint(chosen.network, chosen.checkpoint, options, |_| ()))?;
         session.name_classes(bundled::imagenet_labels()?);
         let info = session.info()?;
         eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);

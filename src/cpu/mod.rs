@@ -4,6 +4,7 @@ pub mod gemm;
 pub mod simd;
 pub mod window;
 
+use crate::cpu::simd::widen;
 use crate::graph::TensorId;
 use crate::kernels::Packed;
 use crate::plan::{LANES, Plan, StorageId, View, Views};
@@ -28,6 +29,8 @@ pub struct CpuContext<'a> {
     pub batch: usize,
     plan: &'a Plan,
     constants: &'a [Packed],
+    /// The weights, where they are kept as f16.
+    widened: &'a [f32],
     buffers: &'a mut [Vec<f32>],
 }
 
@@ -40,9 +43,20 @@ impl<'a> CpuContext<'a> {
     pub fn view(&self, id: TensorId) -> &'a View {
         self.plan.views.of(id)
     }
-    /// The step's packed constant of that index.
-    pub fn constant(&self, index: usize) -> &'a Packed {
-        &self.constants[index]
+    /// The step's packed constant of that index, weights or biases; empty for a table.
+    pub fn floats(&self, index: usize) -> &'a [f32] {
+        match &self.constants[index] {
+            Packed::Weights(v) | Packed::F32(v) => v,
+            Packed::Halves(_) => self.widened,
+            Packed::U32(_) => &[],
+        }
+    }
+    /// The step's table of that index; empty for weights.
+    pub fn table(&self, index: usize) -> &'a [u32] {
+        match &self.constants[index] {
+            Packed::U32(v) => v,
+            _ => &[],
+        }
     }
     /// The storage of a tensor, to read; index it through its view.
     pub fn read(&self, id: TensorId) -> &[f32] {
@@ -74,11 +88,15 @@ impl CpuExecutor {
         &mut self.buffers[plan.buffer_of(plan.views.of(id).storage)]
     }
 
-    /// Runs every step; `constants[i]` belong to step `i`.
+    /// Runs every step; `constants[i]` belong to step `i`. Of weights in f16, one step's at a time become f32.
     pub fn run(&mut self, plan: &Plan, constants: &[Vec<Packed>]) {
+        let mut widened = Vec::new();
         for (step, constants) in plan.steps.iter().zip(constants) {
-            let mut context = CpuContext { batch: plan.batch, plan, constants, buffers: &mut self.buffers };
-            step.run(&mut context);
+            if let Some(halves) = constants.iter().find_map(Packed::halves) {
+                widen(halves, &mut widened);
+            }
+            let (batch, widened, buffers) = (plan.batch, &widened[..], &mut self.buffers[..]);
+            step.run(&mut CpuContext { batch, plan, constants, widened, buffers });
         }
     }
 

@@ -3,7 +3,8 @@
 //! A kernel implements [`pulp::WithSimd`] with `#[inline(always)]` functions and runs through `Arch::new().dispatch`:
 //! LLVM then vectorises its loops with AVX2 or AVX-512 natively, and with simd128 where the wasm build enables it.
 
-use pulp::Simd;
+use half::f16;
+use pulp::{Arch, Simd};
 
 /// `a · b + c`, fused where `S` has an instruction for it; never a library call.
 #[inline(always)]
@@ -15,6 +16,23 @@ pub fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
 #[inline(always)]
 pub fn relu(v: f32) -> f32 {
     if v < 0.0 { 0.0 } else { v }
+}
+
+/// Fills `wide` with `halves`, which are finite.
+pub fn widen(halves: &[f16], wide: &mut Vec<f32>) {
+    // What brings an exponent from the bias of f16 to that of f32, subnormal numbers included.
+    const SCALE: f32 = f32::from_bits((127 + 112) << 23);
+    wide.clear();
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            wide.extend(halves.iter().map(|half| {
+                let bits = u32::from(half.to_bits());
+                let magnitude = f32::from_bits((bits & 0x7fff) << 13) * SCALE;
+                f32::from_bits(magnitude.to_bits() | (bits & 0x8000) << 16)
+            }));
+        },
+    );
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -84,5 +102,19 @@ mod plain {
     /// The lanes as an array.
     pub fn store(v: Lanes) -> [f32; 4] {
         v
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_finite_half_widens_exactly() {
+        let halves: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).filter(|v| v.is_finite()).collect();
+        let mut wide = vec![1.0];
+        widen(&halves, &mut wide);
+        assert_eq!(wide.len(), 2 * 31 * 1024);
+        assert!(halves.iter().zip(&wide).all(|(half, v)| half.to_f32().to_bits() == v.to_bits()));
     }
 }

@@ -13,7 +13,14 @@ const LONGEST_RUN: Duration = Duration::from_secs(600);
 
 /// The constants of a plan's steps on the device.
 #[derive(Debug, Default)]
-pub struct GpuConstants(Vec<Vec<wgpu::Buffer>>);
+pub struct GpuConstants(Vec<Vec<Constant>>);
+
+#[derive(Debug)]
+struct Constant {
+    buffer: wgpu::Buffer,
+    /// Whether it holds f16.
+    halves: bool,
+}
 
 impl GpuConstants {
     /// Uploads the constants of the next step.
@@ -22,18 +29,23 @@ impl GpuConstants {
             // A buffer that is mapped at creation would throw in a browser that is out of memory.
             let buffer = device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("constant"),
-                size: p.bytes().len() as u64,
+                // Halves are read as pairs of quads.
+                size: p.bytes().len().next_multiple_of(LANES * size_of::<f32>()) as u64,
                 usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
             device.queue.write_buffer(&buffer, 0, p.bytes());
-            buffer
+            Constant { buffer, halves: p.halves().is_some() }
         };
         self.0.push(packed.iter().map(upload).collect());
     }
     /// Steps whose constants are here.
     pub fn steps(&self) -> usize {
         self.0.len()
+    }
+    /// Bytes of all buffers.
+    pub fn bytes(&self) -> u64 {
+        self.0.iter().flatten().map(|constant| constant.buffer.size()).sum()
     }
 }
 
@@ -77,7 +89,11 @@ impl GpuExecutor {
         let lowering = Lowering { views: &plan.views, batch: plan.batch };
         let mut commands = Vec::new();
         for (step, constants) in plan.steps.iter().zip(&constants.0) {
-            for dispatch in step.lower(&lowering) {
+            for mut dispatch in step.lower(&lowering) {
+                let holds_halves = |o: &Operand| matches!(o, Operand::Constant(index) if constants[*index].halves);
+                if dispatch.bindings.iter().any(holds_halves) {
+                    dispatch.constants.push(("HALVES", 1.0));
+                }
                 let pipeline = device.pipeline(&dispatch);
                 let entries: Vec<_> = dispatch
                     .bindings
@@ -87,7 +103,7 @@ impl GpuExecutor {
                         binding: binding as u32,
                         resource: match operand {
                             Operand::Read(id) | Operand::Write(id) => &buffers[plan.buffer_of(*id)],
-                            Operand::Constant(index) => &constants[*index],
+                            Operand::Constant(index) => &constants[*index].buffer,
                             Operand::Unused => &unused,
                         }
                         .as_entire_binding(),

@@ -107,7 +107,7 @@ impl ConvTranspose {
     /// Products of matrices, for several taps at once where y is narrow; their rows are added where they belong.
     fn dense(&self, context: &CpuContext, g: &View, y: &View, out: &mut [f32]) {
         let (rows, columns, taps) = (g.quads() * LANES, y.quads() * LANES, self.conv.kernel.pow(2));
-        let (weights, values) = (context.constant(0).floats(), context.read(self.step.input));
+        let (weights, values) = (context.floats(0), context.read(self.step.input));
         for n in 0..context.batch {
             (0..y.positions()).for_each(|p| out[y.offset(n, p, 0)..][..columns].fill(0.0));
         }
@@ -144,7 +144,7 @@ impl ConvTranspose {
 
     /// Quad by quad of y, from the quads of g in its reach.
     fn groups(&self, context: &CpuContext, g: &View, y: &View, out: &mut [f32]) {
-        let (weights, first) = (context.constant(0).floats(), context.constant(1).table());
+        let (weights, first) = (context.floats(0), context.table(1));
         let (weights, _) = weights[..weights.len() - y.quads() * LANES].as_chunks::<LANES>();
         let (weights, _) = weights.as_chunks::<LANES>();
         let (rows, columns) = (self.sources(y.height, g.height), self.sources(y.width, g.width));

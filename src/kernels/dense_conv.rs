@@ -31,7 +31,7 @@ impl Kernel for DenseConv {
     /// `[tap][lane of x][lane of y]` and the bias.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));
-        Ok(vec![Packed::F32(self.step.pack_matrix(x, y, parameters)?)])
+        Ok(vec![Packed::Weights(self.step.pack_matrix(x, y, parameters)?)])
     }
     /// The shader of grouped convolutions, with all of x as the one group.
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {

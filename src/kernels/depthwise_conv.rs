@@ -77,7 +77,7 @@ impl Kernel for DepthwiseConv {
         context.write(self.step.output, |context, out| {
             let residual = self.step.residual.map(|id| (context.view(id), context.read(id)));
             let width = y.quads() * LANES;
-            let constants = context.constant(0).floats();
+            let constants = context.floats(0);
             let (weights, bias) = constants.split_at(constants.len() - width);
             // Wide strips where both tensors have their quads in a row.
             let strip = if x.is_contiguous() { Strip::QUADS } else { 1 };

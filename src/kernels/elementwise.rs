@@ -111,7 +111,7 @@ impl Kernel for Elementwise {
         let y = context.view(self.output);
         let width = y.quads() * LANES;
         context.write(self.output, |context, out| {
-            let (norm, used) = context.constant(0).floats().split_at(2 * width);
+            let (norm, used) = context.floats(0).split_at(2 * width);
             let (scale, shift) = norm.split_at(width);
             for n in 0..context.batch {
                 for p in 0..y.positions() {

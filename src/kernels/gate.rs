@@ -109,7 +109,7 @@ impl Kernel for Gate {
         let (x, width) = (context.view(by), y.quads() * LANES);
         context.write(self.output, |context, out| {
             let (gradient, values) = (context.read(self.gradient), context.read(by));
-            let scale = context.constant(0).floats();
+            let scale = context.floats(0);
             Arch::new().dispatch(
                 #[inline(always)]
                 || {

@@ -96,7 +96,7 @@ impl Kernel for Gather {
     fn run(&self, context: &mut CpuContext) {
         let (x, y) = (context.view(self.input), context.view(self.output));
         context.write(self.output, |context, out| {
-            let (table, values) = (context.constant(0).table(), context.read(self.input));
+            let (table, values) = (context.table(0), context.read(self.input));
             for n in 0..context.batch {
                 for p in 0..y.positions() {
                     let from = &values[(n * x.item + x.base + p * x.stride) * LANES..];

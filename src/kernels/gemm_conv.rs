@@ -27,7 +27,7 @@ pub(super) fn run(
     let in_place = y.is_contiguous();
     let mut right = vec![0.0; if in_place { 0 } else { rows * columns }];
     context.write(step.output, |context, out| {
-        let (weights, bias) = context.constant(0).floats().split_at(width * columns);
+        let (weights, bias) = context.floats(0).split_at(width * columns);
         let weights = Matrix { values: weights, stride: columns };
         let residual = step.residual.map(|id| (context.view(id), context.read(id)));
         for (n, panel) in (0..context.batch).flat_map(|n| blocks(y.positions(), rows).map(move |panel| (n, panel))) {

@@ -87,7 +87,7 @@ impl Kernel for GroupedConv {
             }
         }
         packed.extend(folded.bias(y));
-        Ok(vec![Packed::F32(packed), Packed::U32(first)])
+        Ok(vec![Packed::Weights(packed), Packed::U32(first)])
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;
@@ -111,7 +111,7 @@ impl Kernel for GroupedConv {
         let (x, y) = (context.view(self.step.input), context.view(self.step.output));
         context.write(self.step.output, |context, out| {
             let residual = self.step.residual.map(|id| (context.view(id), context.read(id)));
-            let (weights, first) = (context.constant(0).floats(), context.constant(1).table());
+            let (weights, first) = (context.floats(0), context.table(1));
             let (weights, bias) = weights.split_at(weights.len() - y.quads() * LANES);
             let taps = weights.len() / (y.quads() * LANES * LANES);
             let count = taps / self.step.conv.kernel.pow(2);

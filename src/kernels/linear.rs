@@ -63,7 +63,7 @@ impl Kernel for Linear {
             }
             packed[rows * columns + column as usize] = shift[o];
         }
-        Ok(vec![Packed::F32(packed)])
+        Ok(vec![Packed::Weights(packed)])
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let (x, y) = (lowering.views.of(self.input), lowering.views.of(self.output));
@@ -80,7 +80,7 @@ impl Kernel for Linear {
         let (x, y) = (context.view(self.input), context.view(self.output));
         let (rows, columns) = (x.quads() * LANES, y.quads() * LANES);
         context.write(self.output, |context, out| {
-            let (weights, bias) = context.constant(0).floats().split_at(rows * columns);
+            let (weights, bias) = context.floats(0).split_at(rows * columns);
             let a = Matrix { values: &context.read(self.input)[x.offset(0, 0, 0)..], stride: x.item * LANES };
             let (out, stride) = (&mut out[y.offset(0, 0, 0)..], y.item * LANES);
             for row in out.chunks_mut(stride).take(context.batch) {

@@ -24,6 +24,7 @@ mod gemm_conv;
 mod global_average_pool;
 mod grouped_conv;
 mod linear;
+mod packed;
 mod pointwise;
 mod pool;
 mod pool_backward;
@@ -44,6 +45,7 @@ pub use gather::Gather;
 pub use global_average_pool::GlobalAveragePool;
 pub use grouped_conv::GroupedConv;
 pub use linear::Linear;
+pub use packed::{Packed, WeightPrecision};
 pub use pointwise::Pointwise;
 pub use pool::Pool;
 pub use pool_backward::PoolBackward;
@@ -82,39 +84,6 @@ pub const SHADERS: &[&Shader] = &[
     sk_branches::SHADER,
 ];
 
-/// Packed constant data of a step, as both backends read it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Packed {
-    /// Weights, biases.
-    F32(Vec<f32>),
-    /// Tables.
-    U32(Vec<u32>),
-}
-
-impl Packed {
-    /// The bytes to upload.
-    pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::F32(v) => bytemuck::cast_slice(v),
-            Self::U32(v) => bytemuck::cast_slice(v),
-        }
-    }
-    /// Weights; empty for a table.
-    pub fn floats(&self) -> &[f32] {
-        match self {
-            Self::F32(v) => v,
-            Self::U32(_) => &[],
-        }
-    }
-    /// A table; empty for weights.
-    pub fn table(&self) -> &[u32] {
-        match self {
-            Self::U32(v) => v,
-            Self::F32(_) => &[],
-        }
-    }
-}
-
 /// What a binding of a dispatch refers to. Binding numbers are the positions in [`Dispatch::bindings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operand {
@@ -133,7 +102,7 @@ pub enum Operand {
 pub struct Dispatch {
     /// The shader.
     pub shader: &'static Shader,
-    /// Values of its `override` constants.
+    /// Values of its `override` constants; the executor adds `HALVES` where a bound constant holds [`Packed::Halves`].
     pub constants: Vec<(&'static str, f64)>,
     /// Bindings of group 0.
     pub bindings: Vec<Operand>,

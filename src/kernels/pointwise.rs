@@ -64,7 +64,7 @@ impl Kernel for Pointwise {
     /// `[lane of x][lane of y]` and the bias; then, if either view is not contiguous, the slots of x and of y.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (x, y) = (self.source(views), views.of(self.step.output));
-        let mut packed = vec![Packed::F32(self.step.pack_matrix(x, y, parameters)?)];
+        let mut packed = vec![Packed::Weights(self.step.pack_matrix(x, y, parameters)?)];
         if !(x.is_contiguous() && y.is_contiguous()) {
             packed.push(Packed::U32([x.slots.as_slice(), &y.slots].concat()));
         }

@@ -155,7 +155,7 @@ impl Kernel for SkAttention {
         context.write(self.pooled, |context, out| {
             let sums = context.read(self.partial_sums);
             let override_values = context.read(self.override_input);
-            let [reduce, select] = [0, 1].map(|i| context.constant(i).floats());
+            let [reduce, select] = [0, 1].map(|i| context.floats(i));
             for n in 0..context.batch {
                 let [s, z, logits, weights, attention] = &mut results;
                 Arch::new().dispatch(

@@ -133,7 +133,7 @@ impl Kernel for SkBranches {
                 weights[at * LANES + to % LANES] = value * scale[to];
             }
         }
-        Ok(vec![Packed::F32(weights), Packed::F32(biases)])
+        Ok(vec![Packed::Weights(weights), Packed::F32(biases)])
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;

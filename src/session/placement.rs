@@ -1,8 +1,9 @@
 //! Choosing a backend for a network and bringing the weights there.
 
-use super::{BackendChoice, Progress};
+use super::{BackendChoice, OpenOptions, Progress};
 use crate::backend::{Backend, Constants};
 use crate::gpu::GpuDevice;
+use crate::kernels::WeightPrecision;
 use crate::plan::Plan;
 use crate::self_check;
 use crate::weights::Checkpoint;
@@ -18,21 +19,21 @@ pub(super) struct Placed {
     pub constants: Constants,
 }
 
-/// Packs the weights of `plan` for the backend that `choice` leads to.
+/// Packs the weights of `plan` for the backend that `options` lead to.
 ///
 /// # Errors
 /// `bad-weights`, or `device-lost` if the GPU was asked for and none works.
 pub(super) async fn place(
-    choice: BackendChoice,
+    options: OpenOptions,
     plan: &Plan,
     checkpoint: &Checkpoint,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Placed> {
-    let device = match choice {
+    let device = match options.backend {
         BackendChoice::Cpu => None,
         _ => Some(trusted(GpuDevice::open().await).await),
     };
-    place_on(device, choice, plan, checkpoint, progress).await
+    place_on(device, options, plan, checkpoint, progress).await
 }
 
 /// `device` if it computes what it should.
@@ -45,11 +46,12 @@ async fn trusted(device: Result<GpuDevice>) -> Result<Rc<GpuDevice>> {
 /// The rest of [`place`], with what opening a device came to; `None` if the CPU was chosen.
 async fn place_on(
     device: Option<Result<Rc<GpuDevice>>>,
-    choice: BackendChoice,
+    options: OpenOptions,
     plan: &Plan,
     checkpoint: &Checkpoint,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Placed> {
+    let OpenOptions { backend: choice, precision } = options;
     let chosen = || "It was chosen.".to_string();
     let reason = match device {
         None => chosen(),
@@ -59,7 +61,7 @@ async fn place_on(
         Some(Ok(device)) => {
             let reason = if choice == BackendChoice::Gpu { chosen() } else { "It is the fastest here.".into() };
             let backend = Backend::Gpu(device);
-            match load(&backend, plan, checkpoint, progress).await {
+            match load(&backend, precision, plan, checkpoint, progress).await {
                 Ok(constants) => return Ok(Placed { backend, reason, constants }),
                 Err(error) if choice == BackendChoice::Auto && error.code == ErrorCode::DeviceLost => error.message,
                 Err(error) => return Err(error),
@@ -68,7 +70,7 @@ async fn place_on(
         Some(Err(error)) if choice == BackendChoice::Gpu => return Err(error),
         Some(Err(error)) => error.message,
     };
-    let constants = load(&Backend::Cpu, plan, checkpoint, progress).await?;
+    let constants = load(&Backend::Cpu, precision, plan, checkpoint, progress).await?;
     Ok(Placed { backend: Backend::Cpu, reason, constants })
 }
 
@@ -78,6 +80,7 @@ async fn place_on(
 /// `bad-weights`; `device-lost` if the GPU cannot hold them.
 pub(super) async fn load(
     backend: &Backend,
+    precision: WeightPrecision,
     plan: &Plan,
     checkpoint: &Checkpoint,
     progress: &mut impl FnMut(Progress),
@@ -87,6 +90,7 @@ pub(super) async fn load(
     for (done, step) in plan.steps.iter().enumerate() {
         let parameters = reader.read(&step.parameters()).await?;
         let packed = step.pack(&plan.views, &parameters)?;
+        let packed: Vec<_> = packed.into_iter().map(|constant| constant.kept(precision)).collect();
         if let Some(large) = packed.iter().find(|p| p.bytes().len() as u64 > backend.max_storage()) {
             let code = if backend.is_gpu() { ErrorCode::DeviceLost } else { ErrorCode::BadWeights };
             let message = format!(
@@ -123,7 +127,7 @@ mod tests {
         let checkpoint = block_on(Checkpoint::open(Source::Static(weights(DEFAULT_MODEL).unwrap()))).unwrap();
         let graph = preset(DEFAULT_MODEL).unwrap().graph([64, 64], 200).unwrap();
         let plan = Plan::new(&graph, &PlanOptions::batch(1)).unwrap();
-        block_on(place_on(Some(device.map(Rc::new)), choice, &plan, &checkpoint, &mut |_| ()))
+        block_on(place_on(Some(device.map(Rc::new)), choice.into(), &plan, &checkpoint, &mut |_| ()))
     }
 
     fn limited(limits: DeviceLimits) -> Result<GpuDevice> {

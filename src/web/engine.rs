@@ -5,7 +5,7 @@ use super::{set, to_js};
 use crate::effective_field::EffectiveField;
 use crate::image::{Photo as Pixels, WorkingImage, decode, sniff};
 use crate::overrides::{Overrides, RunOptions};
-use crate::session::{BackendChoice, FieldRequest, Session, View};
+use crate::session::{FieldRequest, OpenOptions, Session, View};
 use crate::weights::{Checkpoint, Format, Source};
 use crate::{Error, ErrorCode};
 use js_sys::{Float32Array, Function, Object};
@@ -105,7 +105,7 @@ pub struct Engine(RefCell<Session>);
 #[wasm_bindgen]
 impl Engine {
     /// Opens a preset, or a network described in JSON, with the weights in `weights`; `index` is what the module `readers`
-    /// gave for them, and `on_progress` gets `{ phase: 'prepare', done, total }`.
+    /// gave for them, `options` are `{ backend, precision }`, and `on_progress` gets `{ phase: 'prepare', done, total }`.
     ///
     /// # Errors
     /// `unknown-model`, `bad-option`, `device-lost`; `bad-weights`, with the property `readers` if `index` is wanting.
@@ -113,12 +113,12 @@ impl Engine {
         model: String,
         weights: web_sys::Blob,
         index: Option<String>,
-        backend: JsValue,
+        options: JsValue,
         on_progress: Function,
     ) -> Result<Engine, JsValue> {
-        let choice: BackendChoice = from_js(backend)?;
+        let options: OpenOptions = from_js(options)?;
         let checkpoint = checkpoint(Source::Blob(weights), index).await?;
-        let session = Session::open_checkpoint(network(&model)?, checkpoint, choice, |progress| {
+        let session = Session::open_checkpoint(network(&model)?, checkpoint, options, |progress| {
             let object = Object::new();
             set(&object, "phase", &"prepare".into());
             set(&object, "done", &progress.done.into());

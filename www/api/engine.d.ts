@@ -1,7 +1,7 @@
 /** What `engine.js`, the wasm module, offers to the worker. Its errors are `Error` objects with a `code`. */
 import type { RunOptions } from './override.js';
 import type { FieldOptions } from './protocol.js';
-import type { ModelInfo, Progress, ReceptiveField, Result, SessionInfo } from './types.js';
+import type { BackendChoice, ModelInfo, Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from './types.js';
 
 export default function init(module?: { module_or_path: unknown }): Promise<unknown>;
 export function models(): ModelInfo[];
@@ -9,6 +9,11 @@ export function models(): ModelInfo[];
 export function describe(model: string): ModelInfo;
 /** A safetensors file for such a network. */
 export function randomWeights(model: string): Blob;
+
+export interface EngineOptions {
+  backend: BackendChoice;
+  precision: WeightPrecision;
+}
 
 export class Photo {
   private constructor();
@@ -28,7 +33,7 @@ export class Engine {
     model: string,
     weights: Blob,
     index: string | undefined,
-    backend: 'auto' | 'gpu' | 'cpu',
+    options: EngineOptions,
     onProgress: (progress: Progress) => void,
   ): Promise<Engine>;
   info(): SessionInfo;

@@ -1,6 +1,6 @@
 import { download } from './download.js';
 import type * as EngineModule from './engine.js';
-import type { Engine, Photo } from './engine.js';
+import type { Engine, EngineOptions, Photo } from './engine.js';
 import { codeOf, messageOf, SklensError } from './error.js';
 import { LazyModule } from './lazy.js';
 import type * as PicturesModule from './pictures.js';
@@ -74,7 +74,7 @@ export class Host {
     const weights = given ?? this.wasm.randomWeights(model);
     this.#backend = request.backend;
     this.#reopen = async (backend) => {
-      const engine = await this.#openWith(model, weights, backend, report);
+      const engine = await this.#openWith(model, weights, { backend, precision: request.precision }, report);
       const { classes, metadata } = engine.info();
       if (classes === imagenetClasses && !metadata.labels && metadata.weights !== 'random') engine.nameClasses(await imagenetLabels());
       return engine;
@@ -84,13 +84,13 @@ export class Host {
   }
 
   /** Opens the engine; foreign weights with the module that reads them. */
-  async #openWith(model: string, weights: Blob, backend: BackendChoice, report: (progress: Progress) => void): Promise<Engine> {
+  async #openWith(model: string, weights: Blob, options: EngineOptions, report: (progress: Progress) => void): Promise<Engine> {
     try {
-      return await this.wasm.Engine.open(model, weights, undefined, backend, report);
+      return await this.wasm.Engine.open(model, weights, undefined, options, report);
     } catch (error) {
       if (!(error as { readers?: boolean }).readers) throw error;
       const { index } = await this.#readers.get();
-      return this.wasm.Engine.open(model, weights, index(weights), backend, report);
+      return this.wasm.Engine.open(model, weights, index(weights), options, report);
     }
   }
 

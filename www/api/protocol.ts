@@ -11,6 +11,7 @@ import type {
   Result,
   SessionInfo,
   TensorInput,
+  WeightPrecision,
 } from './types.js';
 
 /** A photo in a message: bytes and bitmaps the first time, then only the number under which the worker keeps it. */
@@ -25,6 +26,8 @@ export interface OpenRequest {
   /** What the file at the address must hash to, in hexadecimal, where that is known. */
   sha256?: string;
   backend: BackendChoice;
+  /** How the weights are kept in memory. */
+  precision: WeightPrecision;
 }
 
 /** A photo that a request is about, and which others the worker may forget. */

@@ -2,6 +2,7 @@
 import { SklensError } from './error.js';
 import { inspectIn } from './inspect.js';
 import { bundled, models as presets } from './models.js';
+import { defaultPrecision } from './precision.js';
 import type { OpenRequest } from './protocol.js';
 import { Session } from './session.js';
 import type { Inspection, ModelInfo, OpenOptions, WeightsSource } from './types.js';
@@ -26,7 +27,8 @@ export function bundledModels(): string[] {
  * Rejects with `unknown-model`, `no-weights`, `bad-weights`, `bad-option` or `device-lost` (a GPU was asked for
  * and there is none).
  */
-export async function open({ model, weights, random = false, backend = 'auto', onProgress }: OpenOptions): Promise<Session> {
+export async function open(options: OpenOptions): Promise<Session> {
+  const { model, weights, random = false, backend = 'auto', weightPrecision = 'auto', onProgress } = options;
   if (model === undefined && (random || weights === undefined)) {
     throw new SklensError('bad-option', 'Pass `model`, or `weights` to recognise it from.');
   }
@@ -34,7 +36,11 @@ export async function open({ model, weights, random = false, backend = 'auto', o
   if (!['auto', 'gpu', 'cpu'].includes(backend)) {
     throw new SklensError('bad-option', `There is no backend “${backend}”. Use auto, gpu or cpu.`);
   }
-  const request: OpenRequest = { type: 'open', model: name, backend, ...(random ? { weights: null } : located(name, weights)) };
+  if (!['auto', 'f32', 'f16'].includes(weightPrecision)) {
+    throw new SklensError('bad-option', `There is no weight precision “${weightPrecision}”. Use auto, f32 or f16.`);
+  }
+  const precision = weightPrecision === 'auto' ? defaultPrecision(globalThis.navigator) : weightPrecision;
+  const request: OpenRequest = { type: 'open', model: name, backend, precision, ...(random ? { weights: null } : located(name, weights)) };
   return Session.start(startWorker, request, onProgress);
 }
 

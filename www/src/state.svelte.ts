@@ -84,7 +84,7 @@ export class Explorer extends RunningNetwork {
     if (place?.unit !== undefined) this.unitName = place.unit;
     if (place?.gradient !== undefined) this.gradient = place.gradient;
     const gallery = this.#startGallery(place).finally(() => (this.started = true));
-    await Promise.all([gallery, this.run(this.backend)]);
+    await Promise.all([gallery, this.run()]);
   }
 
   async #startGallery(place?: Place): Promise<void> {
@@ -302,7 +302,7 @@ export class Explorer extends RunningNetwork {
     if (code === 'closed') {
       this.error = t.errors.stopped(messageOf(error));
       this.session = null;
-      void this.run(this.backend);
+      void this.run();
     } else if (code === 'bad-image' && photo === this.photo) {
       const previous = this.#previous;
       this.#previous = null;

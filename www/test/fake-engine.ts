@@ -1,7 +1,8 @@
 /** The contract of `engine.js` with numbers that depend on photo, zoom and centre but on no network. For tests and `vite --mode fake`. */
+import type { EngineOptions } from '../api/engine';
 import type { RunOptions } from '../api/override';
 import type { FieldOptions } from '../api/protocol';
-import type { Progress, ReceptiveField, Result, SessionInfo } from '../api/types';
+import type { Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from '../api/types';
 import { models as presets } from './fake-models';
 
 export class CodedError extends Error {
@@ -62,13 +63,14 @@ export class Engine {
     readonly model: string,
     readonly backend: 'gpu' | 'cpu',
     readonly random: boolean,
+    readonly precision: WeightPrecision,
   ) {}
 
   static async open(
     model: string,
     weights: Blob,
     index: string | undefined,
-    backend: 'auto' | 'gpu' | 'cpu',
+    { backend, precision }: EngineOptions,
     onProgress: (progress: Progress) => void,
   ): Promise<Engine> {
     behaviour.opened.push(backend);
@@ -76,7 +78,7 @@ export class Engine {
     onProgress({ phase: 'prepare', done: 1, total: 2 });
     const text = await weights.text();
     if (text.startsWith('foreign') && index === undefined) throw new CodedError('bad-weights', 'Only safetensors is read.', { readers: true });
-    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', text === 'random');
+    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', text === 'random', precision);
   }
 
   info(): SessionInfo {
@@ -89,6 +91,8 @@ export class Engine {
       reason: this.backend === 'cpu' ? 'There is no hardware GPU adapter.' : 'Chosen by hand.',
       classes: 200,
       dispatches: this.#runs && this.backend === 'gpu' ? 87 : 0,
+      weightPrecision: this.precision,
+      weightBytes: preset.params * (this.precision === 'f16' ? 2 : 4),
       cropPct: 1,
       metadata: { crop_pct: '1.0', ...(this.random ? { weights: 'random' } : {}) },
     };

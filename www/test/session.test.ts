@@ -27,9 +27,26 @@ describe('open', () => {
     ['unknown-model', { model: 'alexnet' }],
     ['no-weights', { model: 'sknet50' }],
     ['bad-option', { model, backend: 'tpu' as never }],
+    ['bad-option', { model, weightPrecision: 'f8' as never }],
     ['bad-weights', { model, weights: 'data:nonsense' }],
   ])('rejects with %s', async (code, options) => {
     expect(await codeOf(sklens.open(options))).toBe(code);
+  });
+
+  test.each([
+    ['f32', { deviceMemory: 8, userAgent: 'Mobile' }],
+    ['f16', { deviceMemory: 4, userAgent: 'X11; Linux' }],
+    ['f16', { userAgent: 'iPhone; Mobile' }],
+    ['f32', { userAgent: 'X11; Linux' }],
+  ])('keeps weights as %s on %o unless told otherwise', async (precision, device) => {
+    vi.stubGlobal('navigator', device);
+    const session = await sklens.open({ model });
+    expect(session.info.weightPrecision).toBe(precision);
+    const other = precision === 'f16' ? 'f32' : 'f16';
+    const chosen = await sklens.open({ model, weightPrecision: other });
+    expect(chosen.info.weightPrecision).toBe(other);
+    expect(chosen.info.weightBytes / session.info.weightBytes).toBe(other === 'f16' ? 0.5 : 2);
+    [session, chosen].forEach((open) => open.close());
   });
 
   test('refuses shipped weights of which a bit has changed, and says so', async () => {

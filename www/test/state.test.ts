@@ -134,6 +134,17 @@ test('an engine that does not start leaves the running one in charge', async () 
   expect([explorer.backend, explorer.info?.backend]).toEqual(['gpu', 'gpu']);
 });
 
+test('weights are kept as chosen, also for networks and engines that follow', async () => {
+  const explorer = await started();
+  expect([explorer.precision, explorer.info?.weightPrecision]).toEqual(['auto', 'f32']);
+  await explorer.run('cpu', 'f16');
+  expect([explorer.backend, explorer.precision, explorer.info?.weightPrecision]).toEqual(['cpu', 'f16', 'f16']);
+  await explorer.run('auto');
+  await explorer.show({ model: 'sknet50', random: true });
+  expect(explorer.info).toMatchObject({ model: 'sknet50', weightPrecision: 'f16' });
+  await settled(explorer);
+});
+
 test('an engine that stops is started again and answers', async () => {
   const explorer = await started();
   explorer.zoomTo(1.7);

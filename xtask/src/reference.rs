@@ -8,8 +8,9 @@ use crate::project::Project;
 use crate::setup::python;
 use crate::steps::{Outcome, Steps};
 
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     "reference/generate.py",
+    "reference/receptive_field.py",
     "reference/images.py",
     "reference/labels.py",
     "reference/weights.py",

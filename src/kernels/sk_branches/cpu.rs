@@ -46,7 +46,7 @@ pub(super) fn run(step: &SkBranches, context: &mut CpuContext) {
     let batch = context.batch;
     context.write(step.outputs[0], |context, u| {
         context.write(step.partial_sums, |context, partial_sums| {
-            let [weights, biases] = [0, 1].map(|i| context.constant(i).floats().as_chunks().0);
+            let [weights, biases] = [0, 1].map(|i| context.floats(i).as_chunks().0);
             let values = context.read(step.input);
             let arch = Arch::new();
             let branches = branches.as_slice();

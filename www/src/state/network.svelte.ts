@@ -1,5 +1,5 @@
 /** The network that runs: another takes its place only once that is ready. */
-import type { BackendChoice, Inspection, ModelInfo, NetworkDescription, Progress, Session, SessionInfo, UnitInfo } from 'sklens';
+import type { BackendChoice, Inspection, ModelInfo, NetworkDescription, Progress, Session, SessionInfo, UnitInfo, WeightPrecision } from 'sklens';
 import * as sklens from 'sklens';
 import { messageOf } from '../lib/message';
 import { t } from '../strings';
@@ -17,6 +17,7 @@ export abstract class RunningNetwork {
   /** What runs, or will first. */
   network: NetworkChoice | undefined = $state.raw(preset && { model: preset.name });
   backend: BackendChoice = $state('auto');
+  precision: WeightPrecision | 'auto' = $state('auto');
   info: SessionInfo | null = $state.raw(null);
   opening = $state(true);
   progress: Progress | null = $state.raw(null);
@@ -41,26 +42,26 @@ export abstract class RunningNetwork {
   /** Called when another network or engine runs. */
   protected abstract opened(): void;
 
-  /** Opens the present network on `backend`; whatever runs keeps running until the new engine is ready. */
-  async run(backend: BackendChoice): Promise<void> {
+  /** Opens the present network on `backend`, its weights kept as told; whatever runs keeps running until it is ready. */
+  async run(backend = this.backend, precision = this.precision): Promise<void> {
     const network = this.network;
     if (!network) {
       this.opening = false;
       this.error = t.errors.noModel;
       return;
     }
-    const before = this.backend;
-    this.backend = backend;
-    await this.#open(network, backend, (message) => {
+    const before = { backend: this.backend, precision: this.precision };
+    Object.assign(this, { backend, precision });
+    await this.#open(network, (message) => {
       this.error = t.errors.engine(t.engine.choices[backend], message);
-      if (this.session) this.backend = before;
+      if (this.session) Object.assign(this, before);
     });
   }
 
   /** Opens another network beside the running one, which stays if that fails; tells whether it runs. */
   async show(network: NetworkChoice): Promise<boolean> {
     this.misfit = null;
-    await this.#open(network, this.backend, (message) => (this.misfit = message));
+    await this.#open(network, (message) => (this.misfit = message));
     return this.network === network;
   }
 
@@ -87,13 +88,14 @@ export abstract class RunningNetwork {
     return this.session.describe(description);
   }
 
-  async #open(network: NetworkChoice, backend: BackendChoice, refused: (message: string) => void): Promise<void> {
+  async #open(network: NetworkChoice, refused: (message: string) => void): Promise<void> {
     const turn = ++this.#opened;
     this.opening = true;
     try {
       const session = await sklens.open({
         ...network,
-        backend,
+        backend: this.backend,
+        weightPrecision: this.precision,
         onProgress: (progress) => {
           if (turn === this.#opened) this.progress = progress;
         },

@@ -1,0 +1,77 @@
+//! Constants of a step, and the precision in which weights stay in memory.
+
+use half::f16;
+use serde::{Deserialize, Serialize};
+
+/// How a network's weights are kept while it is open; all computing is in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightPrecision {
+    /// As they are computed with.
+    #[default]
+    F32,
+    /// In half the memory, rounded to eleven bits, biases of convolutions included. Depthwise kernels and the layers of
+    /// attention, which are small, stay f32.
+    F16,
+}
+
+/// Packed constant data of a step, as both backends read it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Packed {
+    /// Weights that may be kept as f16: at most one constant of a step, in whole quads.
+    Weights(Vec<f32>),
+    /// Such weights as f16, all finite.
+    Halves(Vec<f16>),
+    /// Biases and other small vectors.
+    F32(Vec<f32>),
+    /// Tables.
+    U32(Vec<u32>),
+}
+
+impl Packed {
+    /// The bytes to upload.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Weights(v) | Self::F32(v) => bytemuck::cast_slice(v),
+            Self::Halves(v) => bytemuck::cast_slice(v),
+            Self::U32(v) => bytemuck::cast_slice(v),
+        }
+    }
+
+    /// Weights in f16.
+    pub fn halves(&self) -> Option<&[f16]> {
+        match self {
+            Self::Halves(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// The constant as it is kept in memory. Weights that f16 cannot hold stay f32.
+    pub fn kept(self, precision: WeightPrecision) -> Self {
+        match self {
+            Self::Weights(weights) if precision == WeightPrecision::F16 => {
+                let halves: Vec<f16> = weights.iter().map(|&v| f16::from_f32(v)).collect();
+                if halves.iter().all(|v| v.is_finite()) { Self::Halves(halves) } else { Self::Weights(weights) }
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_weights_that_fit_are_kept_as_halves() {
+        let kept = |packed: Packed| packed.kept(WeightPrecision::F16);
+        let third = f16::from_f32(1.0 / 3.0);
+        assert_eq!(kept(Packed::Weights(vec![1.0 / 3.0; 4])), Packed::Halves(vec![third; 4]));
+        for large in [Packed::Weights(vec![1.0, -7e4]), Packed::F32(vec![0.1]), Packed::U32(vec![1])] {
+            assert_eq!(kept(large.clone()), large);
+        }
+        let weights = Packed::Weights(vec![0.1; 8]);
+        assert_eq!(weights.clone().kept(WeightPrecision::F32), weights);
+        assert_eq!(kept(weights.clone()).bytes().len() * 2, weights.bytes().len());
+    }
+}
