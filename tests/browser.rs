@@ -8,6 +8,8 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use wgpu::{BufferDescriptor, BufferUsages, PollType};
 
 mod common;
+#[path = "common/halves.rs"]
+mod halves;
 #[path = "common/steady.rs"]
 mod steady;
 
@@ -34,7 +36,7 @@ async fn every_family_on_webgpu() {
             common::check(&backend, &case).await;
         }
         for case in cases(family, 17, HALF_CASES) {
-            common::check_halves(&backend, &case).await;
+            halves::check(&backend, &case).await;
         }
     }
     assert!(device.counters().pipelines > FAMILIES.len());
@@ -47,7 +49,7 @@ async fn every_family_on_the_cpu() {
     for family in FAMILIES {
         for case in cases(family, 13, CPU_CASES) {
             common::check(&Backend::Cpu, &case).await;
-            common::check_halves(&Backend::Cpu, &case).await;
+            halves::check(&Backend::Cpu, &case).await;
         }
     }
 }

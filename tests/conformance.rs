@@ -1,6 +1,8 @@
 //! Both backends against the naive interpreter, on random graphs of every kernel family.
 
 mod common;
+#[path = "common/halves.rs"]
+mod halves;
 
 use common::cases::{FAMILIES, cases};
 use sklens::backend::Backend;
@@ -21,7 +23,7 @@ fn run(backend: &Backend, family: &str) {
 /// Of every family, since a network mixes kernels that keep weights as f16 with others that do not.
 fn run_with_halves(backend: &Backend) {
     for case in FAMILIES.iter().flat_map(|family| cases(family, 17, HALF_CASES)) {
-        pollster::block_on(common::check_halves(backend, &case));
+        pollster::block_on(halves::check(backend, &case));
     }
 }
 

@@ -10,11 +10,10 @@ use golden::{Golden, integers};
 use pollster::block_on;
 use sklens::bundled;
 use sklens::image::ChannelOrder;
-use sklens::kernels::WeightPrecision;
 use sklens::network::{ablations, preset, presets};
 use sklens::session::{BackendChoice, OpenOptions, Session};
-use sklens::weights::Source;
 use sklens::weights::generated::fill;
+use sklens::weights::{Source, WeightPrecision};
 
 /// Allowed for logits (relative to the largest) and attention (absolute).
 const TOLERANCE: f32 = 1e-4;

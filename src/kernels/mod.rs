@@ -45,7 +45,7 @@ pub use gather::Gather;
 pub use global_average_pool::GlobalAveragePool;
 pub use grouped_conv::GroupedConv;
 pub use linear::Linear;
-pub use packed::{Packed, WeightPrecision};
+pub use packed::Packed;
 pub use pointwise::Pointwise;
 pub use pool::Pool;
 pub use pool_backward::PoolBackward;

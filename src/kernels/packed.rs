@@ -1,19 +1,7 @@
-//! Constants of a step, and the precision in which weights stay in memory.
+//! Constants of a step, as they stay in memory.
 
+use crate::weights::WeightPrecision;
 use half::f16;
-use serde::{Deserialize, Serialize};
-
-/// How a network's weights are kept while it is open; all computing is in f32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WeightPrecision {
-    /// As they are computed with.
-    #[default]
-    F32,
-    /// In half the memory, rounded to eleven bits, biases of convolutions included. Depthwise kernels and the layers of
-    /// attention, which are small, stay f32.
-    F16,
-}
 
 /// Packed constant data of a step, as both backends read it.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +10,7 @@ pub enum Packed {
     Weights(Vec<f32>),
     /// Such weights as f16, all finite.
     Halves(Vec<f16>),
-    /// Biases and other small vectors.
+    /// What is small and always f32: biases, depthwise kernels, the layers of attention.
     F32(Vec<f32>),
     /// Tables.
     U32(Vec<u32>),

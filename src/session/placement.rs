@@ -3,10 +3,9 @@
 use super::{BackendChoice, OpenOptions, Progress};
 use crate::backend::{Backend, Constants};
 use crate::gpu::GpuDevice;
-use crate::kernels::WeightPrecision;
 use crate::plan::Plan;
 use crate::self_check;
-use crate::weights::Checkpoint;
+use crate::weights::{Checkpoint, WeightPrecision};
 use crate::{Error, ErrorCode, Result};
 use std::rc::Rc;
 

@@ -9,6 +9,7 @@ mod index;
 mod inspection;
 mod names;
 mod open;
+mod precision;
 mod random;
 #[cfg(feature = "readers")]
 pub mod readers;
@@ -22,6 +23,7 @@ pub use fold::FoldedNorm;
 pub use format::Format;
 pub use index::{Dtype, Entry, Index, TensorSet};
 pub use inspection::{Inspection, TensorInfo};
+pub use precision::WeightPrecision;
 pub use random::{RANDOM, random_file};
 pub use recognise::{Recognition, compare, recognise, recognised};
 pub use source::Source;

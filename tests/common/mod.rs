@@ -5,15 +5,11 @@ pub mod compare;
 pub mod interpreter;
 
 use compare::compare;
-use half::f16;
 use interpreter::{Tensors, interpret};
-use sklens::backend::{Backend, Constants, Runner};
+use sklens::backend::{Backend, Runner};
 use sklens::graph::{Graph, TensorId};
-use sklens::kernels::{Packed, WeightPrecision};
-use sklens::plan::{Plan, PlanOptions};
-use sklens::weights::Parameters;
+use sklens::plan::PlanOptions;
 use sklens::weights::generated::fill;
-use std::rc::Rc;
 
 /// A graph to run on generated weights and inputs.
 #[derive(Debug)]
@@ -62,38 +58,4 @@ pub async fn check(backend: &Backend, case: &Case) {
         let found = values.tensor(&runner.plan, id).expect("read back");
         compare(&format!("{name} on {}: {}", backend.name(), graph.tensor(id).name), &found, &expected[&id]);
     }
-}
-
-/// Runs `case` with weights that stay f16 in memory, and with weights in f32 that were rounded to f16 beforehand.
-///
-/// # Panics
-/// If a value differs by more than `1e-6` of the tensor's largest magnitude.
-pub async fn check_halves(backend: &Backend, case: &Case) {
-    let kept = result(backend, case, |constant| constant.kept(WeightPrecision::F16)).await;
-    let rounded = result(backend, case, |constant| match constant {
-        Packed::Weights(v) => Packed::Weights(v.into_iter().map(|v| f16::from_f32(v).to_f32()).collect()),
-        other => other,
-    });
-    let rounded = rounded.await;
-    let largest = rounded.iter().fold(f32::MIN_POSITIVE, |largest, v| largest.max(v.abs()));
-    let differs = |(a, b): &(&f32, &f32)| (*a - *b).abs() > 1e-6 * largest || a.is_nan();
-    assert_eq!(kept.iter().zip(&rounded).position(|pair| differs(&pair)), None, "{} on {}", case.name, backend.name());
-}
-
-/// The output of `case` with the constants that `edit` makes of the packed ones.
-async fn result(backend: &Backend, case: &Case, edit: impl Fn(Packed) -> Packed) -> Vec<f32> {
-    let Case { graph, options, .. } = case;
-    let plan = Plan::new(graph, options).expect("plan");
-    let mut parameters = Parameters::default();
-    for p in graph.parameters() {
-        parameters.insert(p.name.clone(), fill(&p.name, &p.shape));
-    }
-    let mut constants = Constants::new(backend);
-    for step in &plan.steps {
-        let packed = step.pack(&plan.views, &parameters).expect("packed");
-        constants.push(backend, packed.into_iter().map(&edit).collect()).expect("same backend");
-    }
-    let mut runner = Runner::new(backend, plan, Rc::new(constants)).await.expect("runner");
-    runner.write_nchw(graph.input, &generated_input(graph, options.batch));
-    runner.run().await.expect("run").tensor(&runner.plan, graph.output).expect("output")
 }

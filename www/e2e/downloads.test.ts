@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BrowserContext, Page } from 'playwright-core';
@@ -78,6 +79,8 @@ describe('weights from a publisher', () => {
     expect(publisher.asked[1]).toContain(`bytes=${8 * MEBI}-`);
     await page.getByRole('radio', { name: 'Stored weights' }).check();
     await page.getByText(/4[78]\.\d MB, complete/).waitFor();
+    const sha256 = createHash('sha256').update(publisher.file).digest('hex');
+    expect(await page.locator('dialog li', { hasText: 'skresnet18.ra_in1k' }).textContent()).toContain(`${sha256}: as it arrived`);
     await page.getByRole('button', { name: 'Delete skresnet18.ra_in1k' }).click();
     await page.getByText('Nothing is stored.').waitFor();
   });

@@ -5,6 +5,10 @@ import { openSite, visit, type Site } from './browser';
 import { drop, settled, zoomTo } from './explorer';
 import { deviation, goldens, input } from './golden';
 
+/** Allowed for logits, relative to the largest, by the precision of the weights in memory. */
+const tolerances = { f32: 1e-4, f16: 2e-3 };
+const alsoInHalves = ['sknet50', 'sk_shufflenet_v2_x1_0'];
+
 let site: Site;
 beforeAll(async () => {
   site = await openSite('none');
@@ -21,16 +25,18 @@ test('every network runs in the page and computes what PyTorch does', async () =
     if (!file) throw new Error(`There is no golden for ${name} with ${classes} classes.`);
     const { shape, logits } = file;
     const values = [...input(shape.reduce((a, b) => a * b, 1))];
-    const found = await page.evaluate(
-      async ({ model, shape, values }) => {
-        const session = await window.sklens.open({ model, random: true, backend: 'cpu' });
-        const results = await session.analyze({ data: new Float32Array(values), shape });
-        session.close();
-        return results.flatMap(({ logits }) => [...logits]);
-      },
-      { model: name, shape, values },
-    );
-    expect(deviation(found, logits), name).toBeLessThan(1e-4);
+    for (const precision of alsoInHalves.includes(name) ? (['f32', 'f16'] as const) : (['f32'] as const)) {
+      const found = await page.evaluate(
+        async ({ model, shape, values, precision }) => {
+          const session = await window.sklens.open({ model, random: true, backend: 'cpu', weightPrecision: precision });
+          const results = await session.analyze({ data: new Float32Array(values), shape });
+          session.close();
+          return results.flatMap(({ logits }) => [...logits]);
+        },
+        { model: name, shape, values, precision },
+      );
+      expect(deviation(found, logits), `${name}, ${precision}`).toBeLessThan(tolerances[precision]);
+    }
   }
   expect(problems).toEqual([]);
   await page.close();

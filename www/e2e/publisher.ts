@@ -7,6 +7,7 @@ export type Mood = 'well' | 'missing' | 'closed to others' | 'breaks off' | 'han
 export interface Publisher {
   url: string;
   server: Server;
+  file: Buffer;
   mood: Mood;
   /** What was asked for, `PATH RANGE`. */
   asked: string[];
@@ -19,6 +20,7 @@ export async function publish(file: Buffer, after: number): Promise<Publisher> {
   const publisher: Publisher = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     server,
+    file,
     mood: 'well',
     asked: [],
   };

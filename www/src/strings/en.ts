@@ -259,6 +259,8 @@ export const en = {
     size: (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`,
     whole: 'complete',
     partial: 'unfinished',
+    compared: 'the published one.',
+    computed: 'as it arrived; compare it with the one that the publisher’s page of this file gives.',
     remove: (id: string) => `Delete ${id}`,
     mirror: 'Download from',
     badMirror: 'That is not an http or https address.',

@@ -53,7 +53,7 @@ export async function download(wanted: Wanted, signal: AbortSignal, onProgress: 
     await folder.clear();
     throw new Error(t.downloads.wrongFile);
   }
-  await folder.describe({ ...about, size: done, complete: true });
+  await folder.describe({ ...about, size: done, complete: true, sha256: found });
 }
 
 interface Answer {

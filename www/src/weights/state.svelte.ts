@@ -26,6 +26,11 @@ export class Weights {
     return published.find((entry) => entry.model === model);
   }
 
+  /** Whether the hash of a stored file was compared with the publisher's; others are only told. */
+  compared(id: string): boolean {
+    return published.some((entry) => entry.id === id && entry.sha256 !== undefined);
+  }
+
   /** What of `id` is stored. */
   stored(id: string): Stored | undefined {
     return this.list.find((entry) => entry.id === id);

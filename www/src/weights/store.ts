@@ -13,6 +13,8 @@ export interface About {
   /** Of the whole file; null while the server has not said. */
   size: number | null;
   complete: boolean;
+  /** In hexadecimal, as it arrived; absent while it is not whole. */
+  sha256?: string;
 }
 
 /** A stored download, for people. */
@@ -20,6 +22,8 @@ export interface Stored {
   id: string;
   bytes: number;
   complete: boolean;
+  /** In hexadecimal, once it is whole. */
+  sha256?: string;
 }
 
 const root = async () => (await navigator.storage.getDirectory()).getDirectoryHandle('weights', { create: true });
@@ -80,7 +84,9 @@ export async function stored(): Promise<Stored[]> {
     const folder = await Folder.open(id);
     const pieces = await folder.pieces();
     const bytes = pieces.reduce((sum, { size }) => sum + size, 0);
-    if (bytes > 0) found.push({ id, bytes, complete: (await folder.about())?.complete ?? false });
+    if (bytes === 0) continue;
+    const { complete = false, sha256 } = (await folder.about()) ?? {};
+    found.push({ id, bytes, complete, ...(sha256 ? { sha256 } : {}) });
   }
   return found;
 }
