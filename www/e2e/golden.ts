@@ -13,7 +13,7 @@ export interface Golden {
 
 /** All goldens with logits. */
 export async function goldens(): Promise<Golden[]> {
-  const files = await readdir(folder);
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.safetensors'));
   return (await Promise.all(files.map(read))).flatMap((golden) => golden ?? []);
 }
 

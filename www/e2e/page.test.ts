@@ -44,6 +44,18 @@ describe.each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
     const dispatches = await page.locator('#engine dt', { hasText: 'Dispatches' }).locator('+ dd').allTextContents();
     if (backend === 'gpu') expect(Number(dispatches[0])).toBeGreaterThan(10);
     else expect(dispatches).toEqual([]);
+
+    const memory = () => page.locator('#engine dt', { hasText: 'Weights in memory' }).locator('+ dd').textContent();
+    const full = await memory();
+    expect(full).toContain('MB, f32');
+    await page.locator('input[name=precision][value=f16]').check();
+    await page.getByText('Its weights are kept as f16').waitFor({ timeout: 90_000 });
+    await settled(page);
+    expect(await memory()).toContain('MB, f16');
+    expect(parseFloat((await memory()) as string) / parseFloat(full as string)).toBeLessThan(0.6);
+    const halved = await read(page);
+    expect(attentionChange(zoomed, halved)).toBeLessThan(0.002);
+    expect(halved.predictions.map(({ label }) => label)[0]).toBe(zoomed.predictions.map(({ label }) => label)[0]);
     expect(problems).toEqual([]);
     await page.close();
   });
