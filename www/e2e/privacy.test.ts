@@ -1,5 +1,8 @@
-/** Nothing leaves the page, and nothing that a visitor opens becomes markup or script. */
-import { readdir } from 'node:fs/promises';
+/**
+ * Nothing leaves the page, and nothing that a visitor opens becomes markup or script. `SKLENS_REQUESTS` names a file for the
+ * requests of a session.
+ */
+import { readdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, visit, type Site } from './browser';
 import { drop, galleryFiles, galleryPhoto, runOn, settled, zoomTo } from './explorer';
@@ -8,6 +11,20 @@ import { drop, galleryFiles, galleryPhoto, runOn, settled, zoomTo } from './expl
 async function weightsAddress(): Promise<string> {
   const names = await readdir(new URL('../../dist/models/', import.meta.url));
   return `models/${names.find((name) => name.endsWith('.safetensors'))}`;
+}
+
+/** Addresses within the site in Markdown, without the hashes of their contents. */
+function requestLog(addresses: readonly string[]): string {
+  const rows = addresses.map((address, index) => `| ${index + 1} | ${(address || 'index.html').replace(/-[\w-]{8}\./, '.').replace(/^blob:.*/, 'blob: (within the page)')} |\n`);
+  return `# Requests of a session
+
+A visit in Chromium: the page opens, a photo of the visitor's is dropped, the zoom moves, the engine is chosen anew, a photo of
+the gallery follows. Every request of the page and its workers was a GET without a body to the site itself, which
+\`www/e2e/privacy.test.ts\` demands; \`SKLENS_REQUESTS=../docs/requests.md npm --prefix www run e2e -- privacy\` writes this list.
+
+| | address, without the hash of its content |
+| ---: | --- |
+${rows.join('')}`;
 }
 
 let site: Site;
@@ -40,6 +57,8 @@ test('a whole session asks for nothing but the site\'s own files and sends nothi
     expect(decodeURIComponent(url)).not.toContain('holiday');
     expect(new URL(url).search).toBe('');
   }
+  const log = process.env.SKLENS_REQUESTS;
+  if (log) await writeFile(log, requestLog(requests.map(({ url }) => url.replace(site.url, ''))));
   await context.close();
 });
 
