@@ -1,6 +1,6 @@
 """Writes tests/goldens/figure3.json: figure 3 of the paper for a photo, in PyTorch with Pillow.
 
-`python figure3.py`, again after models/ changed. See README.md."""
+`python figure3.py`. See README.md."""
 
 import json
 

@@ -21,6 +21,12 @@ export function bundledModels(): string[] {
   return Object.keys(bundled);
 }
 
+/** Where the bundled weights of a preset are; undefined if it has none. */
+export function bundledWeights(model: string): string | undefined {
+  const file = bundled[model];
+  return file && (resolved(file.url) as string);
+}
+
 /**
  * Loads a network; without `model` the one that `weights` are recognised as.
  *

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, visit, type Site } from './browser';
@@ -98,6 +98,34 @@ test('charts are saved as SVG and PNG, their numbers as CSV', async () => {
   expect(csv).toHaveLength(17);
   const shown = await read(page);
   expect(Number(csv[1]?.split(',')[2])).toBeCloseTo(shown.units.SK_2_1?.[1] ?? NaN, 3);
+});
+
+test('a whole analysis is saved as JSON and copied as Python, by keyboard', async () => {
+  const { page } = visited;
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await zoomTo(page, 1.2);
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save as JSON' }).press('Enter');
+  const file = JSON.parse(await readFile(await (await download).path(), 'utf8')) as {
+    photo: { name: string };
+    results: { scale: number; units: { name: string; attention: number[][]; meanDifference: number }[] }[];
+  };
+  expect(file.photo.name).toBe('red-panda.jpg');
+  expect(file.results.map(({ scale }) => scale)).toEqual([1, 1.2, 1.5, 2]);
+  const shown = await read(page);
+  for (const { name, attention, meanDifference } of file.results[1]?.units ?? []) {
+    const [small = [], large = []] = attention;
+    const mean = large.reduce((sum, value, channel) => sum + value - (small[channel] ?? NaN), 0) / large.length;
+    expect(mean).toBeCloseTo(meanDifference, 4);
+    expect(shown.units[name]?.at(-1)).toBeCloseTo(meanDifference, 3);
+  }
+  await page.getByRole('button', { name: 'Copy as Python' }).press('Enter');
+  await page.getByRole('button', { name: 'Copied' }).waitFor();
+  const program = await page.evaluate(() => navigator.clipboard.readText());
+  expect(program).toContain(`PHOTO = "red-panda.jpg"  # ${site.url}gallery/red-panda.jpg\n`);
+  expect(program).toMatch(/WEIGHTS = "sk_shufflenet_v2_x1_0.tiny200.safetensors" {2}# http.*models\/.*\.safetensors\n/);
+  expect(program).toContain('ZOOMS = [1, 1.2, 1.5, 2]\nCENTER = (0.46, 0.47)');
+  if (process.env.SKLENS_PROGRAM) await writeFile(process.env.SKLENS_PROGRAM, program);
 });
 
 test('figure 3 of a dropped photo, by keyboard, equals what PyTorch computes', async () => {

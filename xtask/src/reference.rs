@@ -8,9 +8,11 @@ use crate::project::Project;
 use crate::setup::python;
 use crate::steps::{Outcome, Steps};
 
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 8] = [
     "reference/generate.py",
     "reference/receptive_field.py",
+    "reference/figure3.py",
+    "reference/check_program.py",
     "reference/images.py",
     "reference/labels.py",
     "reference/weights.py",

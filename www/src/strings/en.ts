@@ -116,6 +116,18 @@ export const en = {
     hint: 'Click a unit to look inside.',
   },
 
+  reproduce: {
+    heading: 'Take it with you',
+    lead: 'Predictions and the attention of every unit and channel at each zoom on show, with crop, network, weights and engine; or a program that computes the same in PyTorch.',
+    save: 'Save as JSON',
+    copy: 'Copy as Python',
+    copied: 'Copied',
+    note: 'The program needs photo and weights beside it. It prints the network’s own attention; what you replace in What if is not part of it.',
+    convert: (name: string) => `The program reads safetensors: write them with sklens convert from ${name}.`,
+    random: 'There is no program for random weights.',
+    unknown: (model: string) => `There is no program for ${model}: neither timm nor torchvision has it.`,
+  },
+
   engine: {
     heading: 'Engine and network',
     runs: (backend: 'gpu' | 'cpu', adapter: string) => `${backend === 'gpu' ? 'GPU' : 'CPU'}: ${adapter}`,
