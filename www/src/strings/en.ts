@@ -122,7 +122,7 @@ export const en = {
     save: 'Save as JSON',
     copy: 'Copy as Python',
     copied: 'Copied',
-    note: 'The program needs photo and weights beside it. It prints the network’s own attention; what you replace in What if is not part of it.',
+    note: 'The program needs photo and weights beside it. It prints the network’s own attention, without what you set in What if. JPEG decoders differ a little; attention may by 0.001.',
     convert: (name: string) => `The program reads safetensors: write them with sklens convert from ${name}.`,
     random: 'There is no program for random weights.',
     unknown: (model: string) => `There is no program for ${model}: neither timm nor torchvision has it.`,
