@@ -140,7 +140,7 @@ test('figure 3 of a dropped photo, by keyboard, equals what PyTorch computes', a
   await settled(page);
   await page.getByRole('link', { name: 'Figure 3 of the paper for this photo' }).press('Enter');
   const section = page.locator('section[aria-labelledby=figure-3]');
-  expect(await section.locator('svg > image').count()).toBe(3);
+  await expect.poll(() => section.locator('svg > image').count()).toBe(3);
   const download = page.waitForEvent('download');
   await section.getByRole('button', { name: 'CSV' }).press('Enter');
   const rows = (await readFile(await (await download).path(), 'utf8')).trim().split('\r\n').slice(1);

@@ -10,6 +10,7 @@ export default defineConfig({
     // Software rendering of WebGPU is slow, and two browsers at once would only slow each other down.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 30_000 } },
     fileParallelism: false,
     sequence: { concurrent: false },
   },

@@ -9,6 +9,9 @@ export class Route {
   /** Whether the visitor came here from elsewhere on the page. */
   moved = $state(false);
 
+  /** The address that was last followed or written. */
+  #known = location.hash;
+
   constructor(private readonly explorer: Explorer) {}
 
   /** What the address asks for. */
@@ -40,6 +43,7 @@ export class Route {
   /** Follows an address that the visitor typed or went back to. */
   follow(): void {
     const { asked } = this;
+    this.#known = location.hash;
     this.view = asked.view;
     this.step = asked.step ?? 1;
     this.moved = true;
@@ -51,8 +55,10 @@ export class Route {
     return address(this.#placeOf(view));
   }
 
-  /** Writes what is on show into the address bar. */
+  /** Writes what is on show into the address bar, unless another address waits there to be followed. */
   write(): void {
+    if (location.hash !== this.#known) return;
     history.replaceState(null, '', address(this.place));
+    this.#known = location.hash;
   }
 }
