@@ -40,13 +40,26 @@ fn analyze_prints_one_object_per_photo_and_scale() {
     assert_ne!(lines[0]["logits"], lines[2]["logits"]);
 }
 
+/// Largest difference of the photo's logits between two ways to run the bundled network.
+fn difference(ways: [&[&str]; 2]) -> f64 {
+    let logits = |way: &[&str]| -> Vec<f64> {
+        let line = lines(&sklens(&[&["analyze", PHOTO, "--json"], way].concat())).remove(0);
+        line["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+    };
+    let [a, b] = ways.map(logits);
+    a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
 #[test]
 fn backends_agree_on_a_photo() {
-    let run = |backend| lines(&sklens(&["analyze", PHOTO, "--backend", backend, "--json"])).remove(0);
-    let (cpu, gpu) = (run("cpu"), run("gpu"));
-    let logits = |v: &Value| v["logits"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
-    let worst = logits(&cpu).iter().zip(logits(&gpu)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let worst = difference([&["--backend", "cpu"], &["--backend", "gpu"]]);
     assert!(worst < 1e-3, "{worst}");
+}
+
+#[test]
+fn weights_in_f16_change_little_but_something() {
+    let worst = difference([&["--backend", "cpu"], &["--backend", "cpu", "--weight-precision", "f16"]]);
+    assert!((1e-5..3e-2).contains(&worst), "{worst}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ describe.each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
     const full = await memory();
     expect(full).toContain('MB, f32');
     await page.locator('input[name=precision][value=f16]').check();
-    await page.getByText('Its weights are kept as f16').waitFor({ timeout: 90_000 });
+    await page.getByText('The weights are kept as f16').waitFor({ timeout: 90_000 });
     await settled(page);
     expect(await memory()).toContain('MB, f16');
     expect(parseFloat((await memory()) as string) / parseFloat(full as string)).toBeLessThan(0.6);

@@ -135,7 +135,7 @@ export const en = {
     choices: { auto: 'Auto', gpu: 'GPU', cpu: 'CPU' },
     keep: 'Keep weights as',
     precisions: { auto: 'Auto', f32: 'f32', f16: 'f16' },
-    halves: 'Its weights are kept as f16, which takes half the memory; numbers differ by about a thousandth.',
+    halves: 'The weights are kept as f16, which takes about half the memory; numbers differ by about a thousandth.',
     memory: 'Weights in memory',
     bytes: (bytes: number, precision: 'f32' | 'f16') => `${(bytes / 1e6).toFixed(1)} MB, ${precision}`,
     network: 'Network',
