@@ -5,8 +5,8 @@ use crate::gpu::GpuDevice;
 use crate::graph::{Graph, GraphBuilder, Pool, PoolKind};
 use crate::network::blocks::{AttentionWidth, Groups, SkBranch, SkConv, UnitPlace, conv_bn, kernel, sk_unit};
 use crate::plan::{LANES, Plan, PlanOptions};
-use crate::weights::Parameters;
 use crate::weights::generated::fill;
+use crate::weights::{Parameters, WeightPrecision};
 use crate::{Error, Result};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,26 +16,26 @@ use std::rc::Rc;
 const TOLERANCE: f32 = 1e-3;
 
 thread_local! {
-    /// Verdicts by the adapter's name.
-    static VERDICTS: RefCell<HashMap<String, Result<()>>> = RefCell::default();
+    /// Verdicts by the adapter's name, with weights kept so.
+    static VERDICTS: RefCell<HashMap<(String, WeightPrecision), Result<()>>> = RefCell::default();
 }
 
-/// Runs a small network once per adapter.
+/// Runs a small network, its weights kept in `precision`, once per adapter.
 ///
 /// # Errors
 /// `device-lost` if the results are wrong or the adapter refuses the run.
-pub(crate) async fn check(device: &Rc<GpuDevice>) -> Result<()> {
-    let name = &device.adapter.name;
-    if let Some(verdict) = VERDICTS.with_borrow(|verdicts| verdicts.get(name).cloned()) {
+pub(crate) async fn check(device: &Rc<GpuDevice>, precision: WeightPrecision) -> Result<()> {
+    let key = (device.adapter.name.clone(), precision);
+    if let Some(verdict) = VERDICTS.with_borrow(|verdicts| verdicts.get(&key).cloned()) {
         return verdict;
     }
     let graph = graph()?;
     let weights = generated(&graph);
-    let deviation = deviation(device, &graph, [&weights, &weights]).await;
+    let deviation = deviation(device, precision, &graph, [&weights, &weights]).await;
     // A device that was lost meanwhile says nothing about its adapter.
     device.check()?;
-    let verdict = deviation.and_then(|deviation| judge(name, deviation));
-    VERDICTS.with_borrow_mut(|verdicts| verdicts.insert(name.clone(), verdict.clone()));
+    let verdict = deviation.and_then(|deviation| judge(&key.0, deviation));
+    VERDICTS.with_borrow_mut(|verdicts| verdicts.insert(key, verdict.clone()));
     verdict
 }
 
@@ -82,9 +82,14 @@ fn generated(graph: &Graph) -> Parameters {
 
 /// Largest difference between the results of the GPU and the CPU with their weights, relative to the largest value of
 /// the same tensor.
-async fn deviation(device: &Rc<GpuDevice>, graph: &Graph, weights: [&Parameters; 2]) -> Result<f32> {
-    let found = run(&Backend::Gpu(device.clone()), graph, weights[0]).await?;
-    let expected = run(&Backend::Cpu, graph, weights[1]).await?;
+async fn deviation(
+    device: &Rc<GpuDevice>,
+    precision: WeightPrecision,
+    graph: &Graph,
+    weights: [&Parameters; 2],
+) -> Result<f32> {
+    let found = run(&Backend::Gpu(device.clone()), precision, graph, weights[0]).await?;
+    let expected = run(&Backend::Cpu, precision, graph, weights[1]).await?;
     let differences = found.iter().zip(&expected).flat_map(|(found, expected)| {
         let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, v| largest.max(v.abs()));
         found.iter().zip(expected).map(move |(a, b)| (a - b).abs() / largest)
@@ -93,11 +98,17 @@ async fn deviation(device: &Rc<GpuDevice>, graph: &Graph, weights: [&Parameters;
 }
 
 /// Logits and attention of every unit.
-async fn run(backend: &Backend, graph: &Graph, weights: &Parameters) -> Result<Vec<Vec<f32>>> {
+async fn run(
+    backend: &Backend,
+    precision: WeightPrecision,
+    graph: &Graph,
+    weights: &Parameters,
+) -> Result<Vec<Vec<f32>>> {
     let plan = Plan::new(graph, &PlanOptions::batch(1))?;
     let mut constants = Constants::new(backend);
     for step in &plan.steps {
-        constants.push(backend, step.pack(&plan.views, weights)?)?;
+        let packed = step.pack(&plan.views, weights)?;
+        constants.push(backend, packed.into_iter().map(|constant| constant.kept(precision)).collect())?;
     }
     let mut runner = Runner::new(backend, plan, Rc::new(constants)).await?;
     let [channels, height, width] = graph.tensor(graph.input).shape;
@@ -120,11 +131,15 @@ mod tests {
     #[test]
     fn this_adapter_passes_and_is_asked_once() {
         let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
-        block_on(check(&device)).unwrap();
-        let pipelines = device.pipeline_count();
-        assert!(pipelines > 5);
+        let both = [WeightPrecision::F32, WeightPrecision::F16];
+        let pipelines = both.map(|precision| {
+            block_on(check(&device, precision)).unwrap();
+            device.pipeline_count()
+        });
+        // Kernels that read f16 are others.
+        assert!(pipelines[0] > 5 && pipelines[1] > pipelines[0] + 2, "{pipelines:?}");
         let again = Rc::new(block_on(GpuDevice::open()).unwrap());
-        block_on(check(&again)).unwrap();
+        both.iter().for_each(|&precision| block_on(check(&again, precision)).unwrap());
         assert_eq!(again.pipeline_count(), 0);
     }
 
@@ -139,7 +154,7 @@ mod tests {
             values.iter_mut().for_each(|v| *v = -*v);
             let mut wrong = generated(&graph);
             wrong.insert(name.to_string(), values);
-            let found = block_on(deviation(&device, &graph, [&wrong, &right])).unwrap();
+            let found = block_on(deviation(&device, WeightPrecision::F32, &graph, [&wrong, &right])).unwrap();
             let error = judge("this adapter", found).expect_err(name);
             assert!(error.message.contains("this adapter computes wrong results"), "{name}: {error}");
         }
@@ -150,8 +165,8 @@ mod tests {
     fn a_refusing_device_is_an_error_and_no_verdict() {
         let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
         device.destroy();
-        assert!(block_on(check(&device)).is_err());
+        assert!(block_on(check(&device, WeightPrecision::F32)).is_err());
         let again = Rc::new(block_on(GpuDevice::open()).unwrap());
-        block_on(check(&again)).unwrap();
+        block_on(check(&again, WeightPrecision::F32)).unwrap();
     }
 }

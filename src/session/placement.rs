@@ -30,15 +30,15 @@ pub(super) async fn place(
 ) -> Result<Placed> {
     let device = match options.backend {
         BackendChoice::Cpu => None,
-        _ => Some(trusted(GpuDevice::open().await).await),
+        _ => Some(trusted(GpuDevice::open().await, options.precision).await),
     };
     place_on(device, options, plan, checkpoint, progress).await
 }
 
-/// `device` if it computes what it should.
-async fn trusted(device: Result<GpuDevice>) -> Result<Rc<GpuDevice>> {
+/// `device` if it computes what it should with weights in `precision`.
+async fn trusted(device: Result<GpuDevice>, precision: WeightPrecision) -> Result<Rc<GpuDevice>> {
     let device = Rc::new(device?);
-    self_check::check(&device).await?;
+    self_check::check(&device, precision).await?;
     Ok(device)
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How a network's weights are kept while it is open; all computing is in f32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightPrecision {
     /// As they are computed with.
