@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { VIEWS } from '../src/lib/permalink';
 import { openSite, visit, type Site } from './browser';
 import { drop, hide, read, settled, visitEach, zoomTo } from './explorer';
 
@@ -271,4 +272,19 @@ test('stimuli, by keyboard: a larger disc is the photo and moves attention', asy
   await section.locator('input[name=pattern]:checked').press('ArrowRight');
   await section.getByRole('slider', { name: /^Orientation/ }).waitFor();
   await settled(page);
+});
+
+test('without SK units every view says that there is no attention to show', async () => {
+  const { page } = visited;
+  await page.getByRole('button', { name: 'Change the network' }).press('Enter');
+  await page.locator('input[name=network][value=shufflenet_v2_x0_5]').check();
+  await page.getByRole('button', { name: 'Run with random weights' }).press('Enter');
+  await page.locator('p.random').waitFor();
+  for (const view of VIEWS.filter((view) => view !== 'tour')) {
+    await page.goto(`${site.url}#/${view}`);
+    await page.locator('.answer').getByText('This network has no Selective Kernel units').waitFor();
+  }
+  await page.goto(`${site.url}#/what-if`);
+  await page.getByRole('heading', { name: 'Another network beside it' }).waitFor();
+  expect(await page.getByRole('button', { name: 'All 5×5' }).count()).toBe(0);
 });

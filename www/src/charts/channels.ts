@@ -13,6 +13,8 @@ export interface ChannelSeries {
 export interface ChannelChart {
   series: readonly ChannelSeries[];
   channels: number;
+  /** Attention that every branch has where none is preferred, 1 / M. */
+  even: number;
   width: number;
   height: number;
   axis: string;
@@ -25,24 +27,24 @@ export function channelSeries(unit: UnitInfo, result: Result, place: number | nu
   return found ? [{ place, groups: groupMeans(branchAttention(unit, found, largestBranch(unit)), size) }] : [];
 }
 
-/** Bounds for the attention axis: multiples of 0.1 with room around every value, 0.5 always inside. */
-export function attentionDomain(series: readonly ChannelSeries[]): [number, number] {
+/** Bounds for the attention axis: multiples of 0.1 with room around every value, `even` always inside. */
+export function attentionDomain(series: readonly ChannelSeries[], even: number): [number, number] {
   const values = series.flatMap(({ groups }) => groups.map(({ mean }) => mean));
-  const low = Math.min(0.45, ...values);
-  const high = Math.max(0.55, ...values);
+  const low = Math.min(even - 0.05, ...values);
+  const high = Math.max(even + 0.05, ...values);
   return [Math.max(0, Math.floor(low * 10 - 0.2) / 10), Math.min(1, Math.ceil(high * 10 + 0.2) / 10)];
 }
 
-/** Draws the chart; the half above 0.5 belongs to the large kernel, the half below to the small one. */
-export function channelChart({ series, channels, width, height, axis, channelLabel }: ChannelChart): SVGSVGElement | HTMLElement {
-  const [low, high] = attentionDomain(series);
+/** Draws the chart; what lies above `even` is tinted for the large kernel, what lies below for the others. */
+export function channelChart({ series, channels, even, width, height, axis, channelLabel }: ChannelChart): SVGSVGElement | HTMLElement {
+  const [low, high] = attentionDomain(series, even);
   const middle = ({ first, last }: ChannelGroup) => (first + last) / 2;
   const present = series.find(({ place }) => place === null)?.groups ?? [];
   const dense = present.length > 40;
   const references = series.filter(({ place }) => place !== null);
   const dots = (large: boolean) =>
     Plot.dot(
-      present.filter(({ mean }) => mean >= 0.5 === large),
+      present.filter(({ mean }) => mean >= even === large),
       {
         x: middle,
         y: 'mean',
@@ -63,9 +65,9 @@ export function channelChart({ series, channels, width, height, axis, channelLab
     x: { domain: [0.5, channels + 0.5] },
     y: { domain: [low, high], label: axis, labelArrow: 'none', ticks: 5, tickFormat: '.2f' },
     marks: [
-      Plot.rect([0], { x1: 0.5, x2: channels + 0.5, y1: 0.5, y2: high, fill: colours.largeTint }),
-      Plot.rect([0], { x1: 0.5, x2: channels + 0.5, y1: low, y2: 0.5, fill: colours.smallTint }),
-      Plot.ruleY([0.5], { stroke: colours.muted }),
+      Plot.rect([0], { x1: 0.5, x2: channels + 0.5, y1: even, y2: high, fill: colours.largeTint }),
+      Plot.rect([0], { x1: 0.5, x2: channels + 0.5, y1: low, y2: even, fill: colours.smallTint }),
+      Plot.ruleY([even], { stroke: colours.muted }),
       Plot.axisX({ ticks: ticks(channels, width), tickFormat: 'd', label: channelLabel, labelAnchor: 'left', labelArrow: 'none' }),
       ...references.map(({ groups, place }) =>
         Plot.line(groups, {
