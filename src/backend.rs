@@ -5,8 +5,8 @@ use crate::gpu::{GpuConstants, GpuDevice, GpuExecutor, Watch};
 use crate::graph::{Graph, TensorId};
 use crate::kernels::{Lowering, Packed};
 use crate::plan::{LANES, Plan, PlanOptions, StorageId};
-use crate::weights::Parameters;
-use crate::weights::generated::fill;
+use crate::weights::generated::parameters;
+use crate::weights::{Parameters, WeightPrecision};
 use crate::{Error, Result};
 use std::rc::Rc;
 
@@ -114,10 +114,7 @@ impl Constants {
 
     /// Bytes that they take.
     pub fn bytes(&self) -> u64 {
-        match self {
-            Self::Cpu(all) => all.iter().flatten().map(|packed| packed.bytes().len() as u64).sum(),
-            Self::Gpu(all) => all.bytes(),
-        }
+        (0..self.steps()).map(|index| self.step_bytes(index)).sum()
     }
 
     /// Steps whose constants are here.
@@ -125,6 +122,22 @@ impl Constants {
         match self {
             Self::Cpu(all) => all.len(),
             Self::Gpu(all) => all.steps(),
+        }
+    }
+
+    /// Bytes that those of step `index` take.
+    fn step_bytes(&self, index: usize) -> u64 {
+        match self {
+            Self::Cpu(all) => all[index].iter().map(|packed| packed.bytes().len() as u64).sum(),
+            Self::Gpu(all) => all.step_bytes(index),
+        }
+    }
+
+    /// The constants, if they are in memory.
+    fn on_cpu(&self) -> Option<&[Vec<Packed>]> {
+        match self {
+            Self::Cpu(all) => Some(all),
+            Self::Gpu(_) => None,
         }
     }
 }
@@ -161,7 +174,7 @@ pub struct Runner {
 #[derive(Debug)]
 enum Executor {
     Cpu(CpuExecutor, Rc<Constants>),
-    Gpu(GpuExecutor),
+    Gpu(GpuExecutor, Rc<Constants>),
 }
 
 impl Runner {
@@ -179,7 +192,7 @@ impl Runner {
         }
         let executor = match (backend, &*constants) {
             (Backend::Gpu(device), Constants::Gpu(on_device)) => {
-                Executor::Gpu(GpuExecutor::new(device.clone(), &plan, on_device).await?)
+                Executor::Gpu(GpuExecutor::new(device.clone(), &plan, on_device).await?, constants)
             }
             (Backend::Cpu, Constants::Cpu(_)) => Executor::Cpu(CpuExecutor::new(&plan), constants),
             _ => return Err(misplaced(backend)),
@@ -187,19 +200,30 @@ impl Runner {
         Ok(Self { plan, executor })
     }
 
-    /// Plans `graph` and makes it ready with the generated weights of tests and benchmarks.
+    /// [`Runner::planned`] with the generated weights of tests and benchmarks.
     ///
     /// # Errors
-    /// If the plan or its weights do not fit the graph or the backend.
+    /// As there.
     pub async fn generated(backend: &Backend, graph: &Graph, options: &PlanOptions) -> Result<Self> {
+        Self::planned(backend, graph, options, &parameters(graph), WeightPrecision::default()).await
+    }
+
+    /// Plans `graph` and makes it ready with the weights in `parameters`, kept in `precision`.
+    ///
+    /// # Errors
+    /// If the plan or the weights do not fit the graph or the backend.
+    pub async fn planned(
+        backend: &Backend,
+        graph: &Graph,
+        options: &PlanOptions,
+        parameters: &Parameters,
+        precision: WeightPrecision,
+    ) -> Result<Self> {
         let plan = Plan::new(graph, options)?;
-        let mut parameters = Parameters::default();
-        for p in graph.parameters() {
-            parameters.insert(p.name.clone(), fill(&p.name, &p.shape));
-        }
         let mut constants = Constants::new(backend);
         for step in &plan.steps {
-            constants.push(backend, step.pack(&plan.views, &parameters)?)?;
+            let packed = step.pack(&plan.views, parameters)?;
+            constants.push(backend, packed.into_iter().map(|constant| constant.kept(precision)).collect())?;
         }
         Self::new(backend, plan, Rc::new(constants)).await
     }
@@ -216,7 +240,7 @@ impl Runner {
     pub fn dispatches(&self) -> usize {
         match &self.executor {
             Executor::Cpu(..) => 0,
-            Executor::Gpu(gpu) => gpu.dispatches(),
+            Executor::Gpu(gpu, _) => gpu.dispatches(),
         }
     }
 
@@ -224,7 +248,27 @@ impl Runner {
     pub fn write(&mut self, id: TensorId, values: &[f32]) {
         match &mut self.executor {
             Executor::Cpu(cpu, _) => cpu.storage_mut(&self.plan, id)[..values.len()].copy_from_slice(values),
-            Executor::Gpu(gpu) => gpu.write(&self.plan, id, values),
+            Executor::Gpu(gpu, _) => gpu.write(&self.plan, id, values),
+        }
+    }
+
+    /// Bytes of the constants of step `index`.
+    pub fn constant_bytes(&self, index: usize) -> u64 {
+        match &self.executor {
+            Executor::Cpu(_, constants) => constants.step_bytes(index),
+            Executor::Gpu(_, constants) => constants.step_bytes(index),
+        }
+    }
+
+    /// Runs each step as often as `repeats` says; returns the milliseconds that each took once, or nothing if the GPU
+    /// does not tell time.
+    ///
+    /// # Errors
+    /// `device-lost` if the GPU went away.
+    pub async fn time(&mut self, repeats: &[usize]) -> Result<Option<Vec<f64>>> {
+        match &mut self.executor {
+            Executor::Gpu(gpu, _) => gpu.time(repeats).await,
+            Executor::Cpu(cpu, constants) => Ok(constants.on_cpu().map(|all| cpu.time(&self.plan, all, repeats))),
         }
     }
 
@@ -234,9 +278,9 @@ impl Runner {
     /// `device-lost` if the GPU went away.
     pub async fn run(&mut self) -> Result<Values> {
         match &mut self.executor {
-            Executor::Gpu(gpu) => Ok(Values(gpu.run(&self.plan).await?)),
+            Executor::Gpu(gpu, _) => Ok(Values(gpu.run(&self.plan).await?)),
             Executor::Cpu(cpu, constants) => {
-                if let Constants::Cpu(constants) = &**constants {
+                if let Some(constants) = constants.on_cpu() {
                     cpu.run(&self.plan, constants);
                 }
                 Ok(Values(cpu.read_back(&self.plan)))

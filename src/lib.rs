@@ -5,6 +5,7 @@
 
 pub mod analysis;
 pub mod backend;
+pub mod benchmark;
 pub mod bundled;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -1,11 +1,11 @@
 //! Whether an adapter computes what it should: a small network, on the GPU and in plain Rust.
 
-use crate::backend::{Backend, Constants, Runner};
+use crate::backend::{Backend, Runner};
 use crate::gpu::GpuDevice;
 use crate::graph::{Graph, GraphBuilder, Pool, PoolKind};
 use crate::network::blocks::{AttentionWidth, Groups, SkBranch, SkConv, UnitPlace, conv_bn, kernel, sk_unit};
-use crate::plan::{LANES, Plan, PlanOptions};
-use crate::weights::generated::fill;
+use crate::plan::PlanOptions;
+use crate::weights::generated::{self, fill};
 use crate::weights::{Parameters, WeightPrecision};
 use crate::{Error, Result};
 use std::cell::RefCell;
@@ -30,7 +30,7 @@ pub(crate) async fn check(device: &Rc<GpuDevice>, precision: WeightPrecision) ->
         return verdict;
     }
     let graph = graph()?;
-    let weights = generated(&graph);
+    let weights = generated::parameters(&graph);
     let deviation = deviation(device, precision, &graph, [&weights, &weights]).await;
     // A device that was lost meanwhile says nothing about its adapter.
     device.check()?;
@@ -72,14 +72,6 @@ fn graph() -> Result<Graph> {
     Ok(b.finish(output))
 }
 
-fn generated(graph: &Graph) -> Parameters {
-    let mut parameters = Parameters::default();
-    for p in graph.parameters() {
-        parameters.insert(p.name.clone(), fill(&p.name, &p.shape));
-    }
-    parameters
-}
-
 /// Largest difference between the results of the GPU and the CPU with their weights, relative to the largest value of
 /// the same tensor.
 async fn deviation(
@@ -104,20 +96,8 @@ async fn run(
     graph: &Graph,
     weights: &Parameters,
 ) -> Result<Vec<Vec<f32>>> {
-    let plan = Plan::new(graph, &PlanOptions::batch(1))?;
-    let mut constants = Constants::new(backend);
-    for step in &plan.steps {
-        let packed = step.pack(&plan.views, weights)?;
-        constants.push(backend, packed.into_iter().map(|constant| constant.kept(precision)).collect())?;
-    }
-    let mut runner = Runner::new(backend, plan, Rc::new(constants)).await?;
-    let [channels, height, width] = graph.tensor(graph.input).shape;
-    let mut input = vec![0.0; height * width * LANES];
-    let values = fill("input", &[height * width, channels]);
-    for (quad, value) in input.chunks_exact_mut(LANES).zip(values.chunks_exact(channels)) {
-        quad[..channels].copy_from_slice(value);
-    }
-    runner.write(graph.input, &input);
+    let mut runner = Runner::planned(backend, graph, &PlanOptions::batch(1), weights, precision).await?;
+    runner.write_nchw(graph.input, &fill("input", &graph.tensor(graph.input).shape));
     let values = runner.run().await?;
     let outputs = std::iter::once(graph.output).chain(graph.units.iter().map(|unit| unit.attention));
     outputs.map(|id| values.tensor(&runner.plan, id)).collect()
@@ -147,12 +127,12 @@ mod tests {
     fn a_wrong_tensor_is_noticed() {
         let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
         let graph = graph().unwrap();
-        let right = generated(&graph);
+        let right = generated::parameters(&graph);
         for name in ["stem.weight", "unit1.paths.1.conv.weight", "unit2.attn.fc_select.weight", "fc.bias"] {
             let parameter = graph.parameters().into_iter().find(|p| p.name == name).expect("a parameter");
             let mut values = fill(name, &parameter.shape);
             values.iter_mut().for_each(|v| *v = -*v);
-            let mut wrong = generated(&graph);
+            let mut wrong = generated::parameters(&graph);
             wrong.insert(name.to_string(), values);
             let found = block_on(deviation(&device, WeightPrecision::F32, &graph, [&wrong, &right])).unwrap();
             let error = judge("this adapter", found).expect_err(name);

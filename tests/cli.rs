@@ -152,3 +152,20 @@ fn a_file_for_1000_classes_without_names_gets_imagenets() {
         assert_eq!(class["label"], names[class["index"].as_u64().unwrap() as usize]);
     }
 }
+
+#[test]
+fn bench_times_every_layer_against_the_roofline() {
+    let options = ["bench", "--model", "sk_shufflenet_v2_x0_5", "--size", "64", "--batch", "2", "--backend", "cpu"];
+    let output = sklens(&[&options[..], &["--json"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let benchmark = lines(&output).remove(0);
+    assert_eq!(benchmark["batch"], 2);
+    assert!(benchmark["roofline"]["gflops"].as_f64().unwrap() > 0.0);
+    assert!(benchmark["roofline"]["gigabytes"].as_f64().unwrap() > 0.0);
+    let layers = benchmark["layers"].as_array().unwrap();
+    assert_eq!(layers[0]["kernel"], "dense_conv");
+    assert!(layers.iter().all(|layer| layer["milliseconds"].as_f64().unwrap() > 0.0));
+    let table = String::from_utf8(sklens(&options).stdout).unwrap();
+    assert_eq!(table.lines().count(), layers.len() + 5, "{table}");
+    assert!(!sklens(&["bench", "--batch", "0", "--backend", "cpu"]).status.success());
+}

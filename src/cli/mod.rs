@@ -1,6 +1,7 @@
 //! The command line: results on standard output, everything else on standard error.
 
 mod analyze;
+mod bench;
 mod convert;
 mod download;
 mod eval;
@@ -40,6 +41,8 @@ pub struct Cli {
 enum Command {
     /// Attention and predictions for photos.
     Analyze(Box<analyze::Analyze>),
+    /// Times of the layers against what the device can do.
+    Bench(bench::Bench),
     /// Top-1 and top-5 accuracy on photos of known classes.
     Eval(eval::Eval),
     /// Attention of every SK unit for the photos of a folder, as a Parquet file.
@@ -60,6 +63,7 @@ enum Command {
 pub fn run(cli: &Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Analyze(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Sweep(command) => command.run(),
         Command::Merge(command) => command.run(),

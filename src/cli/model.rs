@@ -6,7 +6,7 @@ use super::weights::{WeightsArgs, recognised};
 use crate::bundled;
 use crate::network::Network;
 use crate::session::{BackendChoice, OpenOptions, Session};
-use crate::weights::{Checkpoint, Source, WeightPrecision};
+use crate::weights::{Checkpoint, Source, WeightPrecision, random_file};
 use crate::{Error, ErrorCode, Result};
 use clap::{Args, ValueEnum};
 use pollster::block_on;
@@ -88,6 +88,22 @@ impl ModelArgs {
         let checkpoint = self.which.open(file)?.checkpoint;
         let network = given.map_or_else(|| recognised(&checkpoint), Ok)?;
         Ok(Chosen { network, checkpoint })
+    }
+
+    /// [`ModelArgs::choose`], with random weights where none are given or bundled: speed does not depend on them.
+    ///
+    /// # Errors
+    /// As there, but for `no-weights`.
+    pub fn choose_for_speed(&self) -> Result<Chosen> {
+        match (self.choose(), &self.model) {
+            (Err(error), Some(model)) if error.code == ErrorCode::NoWeights => {
+                let network = network(model)?;
+                let graph = network.graph(network.preprocessing.input_size, network.classes)?;
+                let file = random_file(&graph)?.collect::<Vec<_>>().concat();
+                Ok(Chosen { network, checkpoint: block_on(Checkpoint::open(Source::Bytes(file.into())))? })
+            }
+            (chosen, _) => chosen,
+        }
     }
 
     /// Opens what was chosen and says on standard error what runs where.

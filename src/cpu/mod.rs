@@ -8,6 +8,7 @@ use crate::cpu::simd::widen;
 use crate::graph::TensorId;
 use crate::kernels::Packed;
 use crate::plan::{LANES, Plan, StorageId, View, Views};
+use web_time::Instant;
 
 /// What the CPU code uses, for people.
 pub fn description() -> String {
@@ -91,13 +92,28 @@ impl CpuExecutor {
     /// Runs every step; `constants[i]` belong to step `i`. Of weights in f16, one step's at a time become f32.
     pub fn run(&mut self, plan: &Plan, constants: &[Vec<Packed>]) {
         let mut widened = Vec::new();
-        for (step, constants) in plan.steps.iter().zip(constants) {
-            if let Some(halves) = constants.iter().find_map(Packed::halves) {
-                widen(halves, &mut widened);
-            }
-            let (batch, widened, buffers) = (plan.batch, &widened[..], &mut self.buffers[..]);
-            step.run(&mut CpuContext { batch, plan, constants, widened, buffers });
+        (0..plan.steps.len()).for_each(|index| self.step(plan, constants, index, &mut widened));
+    }
+
+    /// Runs step `i` as often as `repeats[i]` says, one after the other; returns the milliseconds that each took once.
+    pub fn time(&mut self, plan: &Plan, constants: &[Vec<Packed>], repeats: &[usize]) -> Vec<f64> {
+        let mut widened = Vec::new();
+        let time = |(index, &repeats): (usize, &usize)| {
+            let start = Instant::now();
+            (0..repeats).for_each(|_| self.step(plan, constants, index, &mut widened));
+            start.elapsed().as_secs_f64() * 1e3 / repeats as f64
+        };
+        repeats.iter().enumerate().map(time).collect()
+    }
+
+    /// `widened` is room for weights.
+    fn step(&mut self, plan: &Plan, constants: &[Vec<Packed>], index: usize, widened: &mut Vec<f32>) {
+        let constants = &constants[index];
+        if let Some(halves) = constants.iter().find_map(Packed::halves) {
+            widen(halves, widened);
         }
+        let (batch, buffers) = (plan.batch, &mut self.buffers[..]);
+        plan.steps[index].run(&mut CpuContext { batch, plan, constants, widened, buffers });
     }
 
     /// A copy of [`Plan::read_back`], each storage whole.

@@ -3,13 +3,32 @@
 //! A kernel implements [`pulp::WithSimd`] with `#[inline(always)]` functions and runs through `Arch::new().dispatch`:
 //! LLVM then vectorises its loops with AVX2 or AVX-512 natively, and with simd128 where the wasm build enables it.
 
+use crate::plan::LANES;
 use half::f16;
 use pulp::{Arch, Simd};
+use std::array::from_fn;
 
 /// `a · b + c`, fused where `S` has an instruction for it; never a library call.
 #[inline(always)]
 pub fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if S::IS_SCALAR || cfg!(target_arch = "wasm32") { a * b + c } else { a.mul_add(b, c) }
+}
+
+/// The channels of a quad at one position.
+pub type Quad = [f32; LANES];
+
+/// `sum += w ∘ x` for one row of weights (depthwise), `sum += Σ wₗ·xₗ` for four.
+#[inline(always)]
+pub fn multiply_add_quad<S: Simd, const ROWS: usize>(sum: &mut Quad, x: &Quad, rows: &[Quad; ROWS]) {
+    if ROWS == 1 {
+        for ((s, x), w) in sum.iter_mut().zip(x).zip(&rows[0]) {
+            *s = mul_add::<S>(*x, *w, *s);
+        }
+    } else {
+        for (x, row) in x.iter().zip(rows) {
+            *sum = from_fn(|k| mul_add::<S>(*x, row[k], sum[k]));
+        }
+    }
 }
 
 /// `max(v, 0)`, but NaN for NaN, so that an overflow shows in the results; one instruction.

@@ -1,19 +1,12 @@
-//! Opening an adapter, and the pipelines made on it.
+//! An open device, and the pipelines made on it.
 
+use super::{Adapter, DeviceLimits, GpuAdapter};
 use crate::kernels::{Dispatch, Shader};
 use crate::{Error, Result};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-
-/// What runs the shaders.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Adapter {
-    /// The driver's name for it.
-    pub name: String,
-    /// Whether it is a CPU in disguise (SwiftShader, llvmpipe, WARP), tens of times slower than SIMD code.
-    pub software: bool,
-}
+use std::time::Duration;
 
 /// What was asked of a device so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,15 +51,11 @@ impl std::fmt::Debug for PipelineKey {
     }
 }
 
+/// No run that is worth waiting for takes longer; beyond it the driver hangs.
+const LONGEST_RUN: Duration = Duration::from_secs(600);
+
 /// Pipelines kept for later plans; a page that tries every input size would otherwise collect thousands.
 const KEPT_PIPELINES: usize = 256;
-
-/// What a device may take of its adapter.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct DeviceLimits {
-    /// Largest buffer and binding in bytes; all that the adapter offers if absent.
-    pub max_buffer: Option<u64>,
-}
 
 impl GpuDevice {
     /// Opens the fastest adapter with all the limits it offers.
@@ -74,34 +63,10 @@ impl GpuDevice {
     /// # Errors
     /// `device-lost` with the platform's reason if there is no adapter or it refuses a device.
     pub async fn open() -> Result<Self> {
-        Self::open_within(DeviceLimits::default()).await
+        GpuAdapter::find().await?.open(DeviceLimits::default()).await
     }
 
-    /// Opens the fastest adapter with less than it offers.
-    ///
-    /// # Errors
-    /// As [`GpuDevice::open`].
-    pub async fn open_within(limits: DeviceLimits) -> Result<Self> {
-        #[cfg(target_arch = "wasm32")]
-        super::browser::check_webgpu()?;
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let options = wgpu::RequestAdapterOptions {
-            power_preference: wgpu::PowerPreference::HighPerformance,
-            ..Default::default()
-        };
-        let adapter = instance.request_adapter(&options).await.map_err(|_| Error::device_lost(NO_ADAPTER))?;
-        let info = adapter_info(&adapter).await;
-        let mut required_limits = adapter.limits();
-        if let Some(bytes) = limits.max_buffer {
-            required_limits.max_buffer_size = required_limits.max_buffer_size.min(bytes);
-            required_limits.max_storage_buffer_binding_size =
-                required_limits.max_storage_buffer_binding_size.min(bytes);
-        }
-        let descriptor = wgpu::DeviceDescriptor { label: Some("sklens"), required_limits, ..Default::default() };
-        let (device, queue) = adapter
-            .request_device(&descriptor)
-            .await
-            .map_err(|e| Error::device_lost(format!("{} refused a device: {e}", describe(&info).name)))?;
+    pub(super) fn new(adapter: Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let lost = Arc::new(OnceLock::new());
         let flag = lost.clone();
         device.set_device_lost_callback(move |reason, message| {
@@ -114,16 +79,16 @@ impl GpuDevice {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             let _ = flag.set(error.to_string());
         }));
-        Ok(Self {
+        Self {
             device,
             queue,
-            adapter: describe(&info),
+            adapter,
             counters: Cell::default(),
             lost,
             refused,
             modules: RefCell::default(),
             pipelines: RefCell::default(),
-        })
+        }
     }
 
     /// Largest storage that one binding can hold, in bytes.
@@ -161,6 +126,38 @@ impl GpuDevice {
     pub(super) fn submit(&self, commands: wgpu::CommandBuffer) {
         self.count(|c| c.submits += 1);
         self.queue.submit([commands]);
+    }
+
+    /// Waits for what was submitted and reads `staging`, which is mapped for reading meanwhile; `watch` caught what went
+    /// wrong since the work began.
+    ///
+    /// # Errors
+    /// `device-lost` if the device went away, refused the work, or does not finish it in ten minutes.
+    pub(super) async fn read<T>(
+        &self,
+        staging: &wgpu::Buffer,
+        watch: Watch<'_>,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T> {
+        self.count(|c| c.read_backs += 1);
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver is gone only if the caller dropped the run.
+            let _ = sender.send(result);
+        });
+        let watched = watch.end("the run");
+        // On the web the browser polls; natively this waits for the queue.
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LONGEST_RUN) });
+        watched.await?;
+        waited.map_err(|e| Error::device_lost(format!("waiting for the GPU failed: {e}")))?;
+        match receiver.await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => return Err(Error::device_lost(format!("reading results from the GPU failed: {e}"))),
+            Err(_) => return Err(Error::device_lost("the GPU dropped the run")),
+        }
+        let result = staging.get_mapped_range(..).map(|bytes| read(&bytes));
+        staging.unmap();
+        result.map_err(|e| Error::device_lost(format!("reading results from the GPU failed: {e}")))
     }
 
     /// Fails if the device is gone or an operation that nothing watched failed.
@@ -260,34 +257,6 @@ fn refusal(adapter: &str, work: &str, error: &wgpu::Error) -> Error {
         wgpu::Error::OutOfMemory { .. } => format!("{adapter} is out of memory for {work}"),
         _ => format!("{adapter} refused {work}: {error}"),
     })
-}
-
-/// Why there is nothing to run on.
-const NO_ADAPTER: &str = if cfg!(target_arch = "wasm32") {
-    "WebGPU finds no graphics adapter on this device."
-} else {
-    "There is no Vulkan, Metal or Direct3D adapter on this machine."
-};
-
-#[cfg(not(target_arch = "wasm32"))]
-async fn adapter_info(adapter: &wgpu::Adapter) -> wgpu::AdapterInfo {
-    adapter.get_info()
-}
-
-/// wgpu passes on only the description, which most browsers leave empty.
-#[cfg(target_arch = "wasm32")]
-async fn adapter_info(adapter: &wgpu::Adapter) -> wgpu::AdapterInfo {
-    let info = adapter.get_info();
-    let name = super::browser::adapter_name().await.unwrap_or_else(|| info.name.clone());
-    wgpu::AdapterInfo { name, ..info }
-}
-
-fn describe(info: &wgpu::AdapterInfo) -> Adapter {
-    let known_software = ["swiftshader", "llvmpipe", "lavapipe", "basic render"];
-    let lower = info.name.to_ascii_lowercase();
-    let software = info.device_type == wgpu::DeviceType::Cpu || known_software.iter().any(|s| lower.contains(s));
-    let name = if info.name.is_empty() { format!("{:?} adapter", info.device_type) } else { info.name.clone() };
-    Adapter { name, software }
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

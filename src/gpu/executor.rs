@@ -1,15 +1,11 @@
 //! Records a plan once and runs it: one encoder, one compute pass, one read-back.
 
 use super::GpuDevice;
+use crate::Result;
 use crate::graph::TensorId;
 use crate::kernels::{Lowering, Operand, Packed};
 use crate::plan::{LANES, Plan, StorageId};
-use crate::{Error, Result};
 use std::rc::Rc;
-use std::time::Duration;
-
-/// No run that is worth waiting for takes longer; beyond it the driver hangs.
-const LONGEST_RUN: Duration = Duration::from_secs(600);
 
 /// The constants of a plan's steps on the device.
 #[derive(Debug, Default)]
@@ -43,18 +39,37 @@ impl GpuConstants {
     pub fn steps(&self) -> usize {
         self.0.len()
     }
-    /// Bytes of all buffers.
-    pub fn bytes(&self) -> u64 {
-        self.0.iter().flatten().map(|constant| constant.buffer.size()).sum()
+    /// Bytes of the buffers of step `index`.
+    pub fn step_bytes(&self, index: usize) -> u64 {
+        self.0[index].iter().map(|constant| constant.buffer.size()).sum()
+    }
+}
+
+/// A dispatch, ready to be encoded.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// Index of the step that it belongs to.
+    pub step: usize,
+    pipeline: wgpu::ComputePipeline,
+    group: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+impl Command {
+    pub fn encode(&self, pass: &mut wgpu::ComputePass) {
+        let [x, y, z] = self.workgroups;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        pass.dispatch_workgroups(x, y, z);
     }
 }
 
 /// One plan, recorded on a device.
 #[derive(Debug)]
 pub struct GpuExecutor {
-    device: Rc<GpuDevice>,
+    pub(super) device: Rc<GpuDevice>,
     buffers: Vec<wgpu::Buffer>,
-    commands: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, [u32; 3])>,
+    pub(super) commands: Vec<Command>,
     staging: wgpu::Buffer,
     /// Storage, offset and bytes in the staging buffer.
     read_back: Vec<(StorageId, u64, u64)>,
@@ -88,7 +103,7 @@ impl GpuExecutor {
         let unused = create("unused", LANES, usage);
         let lowering = Lowering { views: &plan.views, batch: plan.batch };
         let mut commands = Vec::new();
-        for (step, constants) in plan.steps.iter().zip(&constants.0) {
+        for (index, (step, constants)) in plan.steps.iter().zip(&constants.0).enumerate() {
             for mut dispatch in step.lower(&lowering) {
                 let holds_halves = |o: &Operand| matches!(o, Operand::Constant(index) if constants[*index].halves);
                 if dispatch.bindings.iter().any(holds_halves) {
@@ -114,7 +129,7 @@ impl GpuExecutor {
                     layout: &pipeline.get_bind_group_layout(0),
                     entries: &entries,
                 });
-                commands.push((pipeline, group, dispatch.workgroups));
+                commands.push(Command { step: index, pipeline, group, workgroups: dispatch.workgroups });
             }
         }
         let mut read_back = Vec::new();
@@ -149,45 +164,23 @@ impl GpuExecutor {
     /// `device-lost` if the device went away, refuses the run, or does not finish it in ten minutes.
     pub async fn run(&self, plan: &Plan) -> Result<Vec<(StorageId, Vec<f32>)>> {
         self.device.check()?;
-        let device = &self.device.device;
         let watch = self.device.watch();
-        let mut encoder = device.create_command_encoder(&Default::default());
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            for (pipeline, group, [x, y, z]) in &self.commands {
-                pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
-            }
+            self.commands.iter().for_each(|command| command.encode(&mut pass));
         }
         for &(id, offset, bytes) in &self.read_back {
             let source = &self.buffers[plan.buffer_of(id)];
             encoder.copy_buffer_to_buffer(source, 0, &self.staging, offset, bytes);
         }
         self.device.submit(encoder.finish());
-        self.device.count(|c| c.read_backs += 1);
-        let (sender, receiver) = futures_channel::oneshot::channel();
-        self.staging.map_async(wgpu::MapMode::Read, .., move |result| {
-            // The receiver is gone only if the caller dropped the run.
-            let _ = sender.send(result);
-        });
-        let watched = watch.end("the run");
-        // On the web the browser polls; natively this waits for the queue.
-        let waited = device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LONGEST_RUN) });
-        watched.await?;
-        waited.map_err(|e| Error::device_lost(format!("waiting for the GPU failed: {e}")))?;
-        match receiver.await {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(Error::device_lost(format!("reading results from the GPU failed: {e}"))),
-            Err(_) => return Err(Error::device_lost("the GPU dropped the run")),
-        }
-        let result = self.staging.get_mapped_range(..).map(|bytes| {
+        let read = |bytes: &[u8]| {
             let part = |offset: u64, size: u64| {
                 bytemuck::pod_collect_to_vec(&bytes[offset as usize..(offset + size) as usize])
             };
             self.read_back.iter().map(|&(id, offset, size)| (id, part(offset, size))).collect()
-        });
-        self.staging.unmap();
-        result.map_err(|e| Error::device_lost(format!("reading results from the GPU failed: {e}")))
+        };
+        self.device.read(&self.staging, watch, read).await
     }
 }

@@ -1,10 +1,13 @@
 //! The GPU executor: the only code that names wgpu.
 
+mod adapter;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 mod device;
 mod executor;
+mod timing;
 
+pub use adapter::{Adapter, DeviceLimits, GpuAdapter};
 pub(crate) use device::Watch;
-pub use device::{Adapter, DeviceLimits, GpuCounters, GpuDevice};
+pub use device::{GpuCounters, GpuDevice};
 pub use executor::{GpuConstants, GpuExecutor};

@@ -1,7 +1,14 @@
 //! Parameters and multiply-adds, as PyTorch and the paper count them.
 
-use super::{Graph, Op, Parameter, TensorId};
+use super::{Graph, Linear, Op, Parameter, TensorId};
 use std::collections::HashSet;
+
+impl Linear {
+    /// Multiply-adds for one picture.
+    pub fn macs(&self) -> u64 {
+        self.in_features as u64 * self.out_features as u64
+    }
+}
 
 impl Graph {
     /// Every weight of the layers that the graph computes or differentiates, each once, in node order.
@@ -53,7 +60,7 @@ impl Graph {
             .iter()
             .map(|node| match &node.op {
                 Op::Conv2d(c) => self.elements(node.output) * (c.in_channels / c.groups * c.kernel * c.kernel) as u64,
-                Op::Linear(l) => l.in_features as u64 * l.out_features as u64,
+                Op::Linear(l) => l.macs(),
                 _ => 0,
             })
             .sum()

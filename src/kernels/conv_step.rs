@@ -45,6 +45,12 @@ impl ConvStep {
         std::iter::once(self.conv.weight.clone()).chain(self.norm.parameters()).collect()
     }
 
+    /// Multiply-adds for one picture.
+    pub(super) fn macs(&self, views: &Views) -> u64 {
+        let y = views.of(self.output);
+        (y.positions() * y.channels() * self.conv.in_channels / self.conv.groups * self.conv.kernel.pow(2)) as u64
+    }
+
     /// Weights with the batch norm folded in.
     pub(super) fn fold<'a>(&self, parameters: &'a Parameters) -> Result<Folded<'a>> {
         let (scale, shift) = self.norm.fold(parameters)?;

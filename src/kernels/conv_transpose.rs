@@ -3,11 +3,12 @@
 use super::conv_step::blocks;
 use super::*;
 use crate::cpu::gemm::{Matrix, multiply_add};
-use crate::cpu::simd::mul_add;
+use crate::cpu::simd::{Quad, multiply_add_quad};
 use crate::graph::Conv2d;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
 use pulp::{Arch, Simd, WithSimd};
+use std::array::from_fn;
 use std::ops::Range;
 
 /// The gradient of a convolution with respect to its input, of any kernel, stride, padding, dilation and groups.
@@ -144,11 +145,29 @@ impl ConvTranspose {
 
     /// Quad by quad of y, from the quads of g in its reach.
     fn groups(&self, context: &CpuContext, g: &View, y: &View, out: &mut [f32]) {
-        let (weights, first) = (context.floats(0), context.table(1));
+        let weights = context.floats(0);
         let (weights, _) = weights[..weights.len() - y.quads() * LANES].as_chunks::<LANES>();
         let (weights, _) = weights.as_chunks::<LANES>();
+        let Conv2d { in_channels, out_channels, groups, .. } = self.conv;
+        if [in_channels, out_channels] == [groups; 2] && g.lanes == y.lanes {
+            // Each lane of y reads the same lane of g and no other.
+            let diagonals: Vec<_> = weights.iter().map(|rows| [from_fn(|lane| rows[lane][lane])]).collect();
+            self.images(context, &diagonals, [g, y], out);
+        } else {
+            self.images(context, weights, [g, y], out);
+        }
+    }
+
+    /// [`QuadOfImage`] for every batch item and quad.
+    fn images<const ROWS: usize>(
+        &self,
+        context: &CpuContext,
+        weights: &[[Quad; ROWS]],
+        [g, y]: [&View; 2],
+        out: &mut [f32],
+    ) {
+        let (first, values) = (context.table(1), context.read(self.step.input));
         let (rows, columns) = (self.sources(y.height, g.height), self.sources(y.width, g.width));
-        let values = context.read(self.step.input);
         let per_quad = weights.len() / y.quads();
         for (n, k) in (0..context.batch).flat_map(|n| (0..y.quads()).map(move |k| (n, k))) {
             Arch::new().dispatch(QuadOfImage {
@@ -174,10 +193,8 @@ fn beside(weights: &[f32], taps: usize, rows: usize, columns: usize) -> Vec<f32>
     beside
 }
 
-type Quad = [f32; LANES];
-
 /// One quad of y at every position of one batch item.
-struct QuadOfImage<'a> {
+struct QuadOfImage<'a, const ROWS: usize> {
     kernel: usize,
     /// [`ConvTranspose::sources`] of the rows of y.
     rows: &'a [Vec<[usize; 2]>],
@@ -185,14 +202,14 @@ struct QuadOfImage<'a> {
     g: &'a View,
     /// Quads of the item, from the first in the reach of this quad of y.
     input: &'a [Quad],
-    /// `[tap][quad of g][lane of g]`.
-    weights: &'a [[Quad; LANES]],
+    /// `[tap][quad of g]`, as [`multiply_add_quad`] reads them.
+    weights: &'a [[Quad; ROWS]],
     out: &'a mut [f32],
     /// Floats from one position of y to the next.
     stride: usize,
 }
 
-impl WithSimd for QuadOfImage<'_> {
+impl<const ROWS: usize> WithSimd for QuadOfImage<'_, ROWS> {
     type Output = ();
 
     #[inline(always)]
@@ -201,26 +218,17 @@ impl WithSimd for QuadOfImage<'_> {
         for (y, rows) in self.rows.iter().enumerate() {
             for (x, columns) in self.columns.iter().enumerate() {
                 let mut sum = [0.0; LANES];
-                for ([ky, gy], [kx, gx]) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)))
-                {
-                    let quads = &self.input[(gy * self.g.width + gx) * self.g.stride..][..count];
-                    let weights = &self.weights[(ky * self.kernel + kx) * count..][..count];
-                    for (g, w) in quads.iter().zip(weights) {
-                        multiply_add_quad::<S>(&mut sum, g, w);
+                for [ky, gy] in rows {
+                    for [kx, gx] in columns {
+                        let quads = &self.input[(gy * self.g.width + gx) * self.g.stride..][..count];
+                        let weights = &self.weights[(ky * self.kernel + kx) * count..][..count];
+                        for (g, w) in quads.iter().zip(weights) {
+                            multiply_add_quad::<S, ROWS>(&mut sum, g, w);
+                        }
                     }
                 }
                 self.out[(y * self.columns.len() + x) * self.stride..][..LANES].copy_from_slice(&sum);
             }
-        }
-    }
-}
-
-/// `sum += Σ wₗ·gₗ`.
-#[inline(always)]
-fn multiply_add_quad<S: Simd>(sum: &mut Quad, g: &Quad, rows: &[Quad; LANES]) {
-    for (g, row) in g.iter().zip(rows) {
-        for (s, w) in sum.iter_mut().zip(row) {
-            *s = mul_add::<S>(*g, *w, *s);
         }
     }
 }

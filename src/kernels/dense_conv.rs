@@ -28,6 +28,9 @@ impl Kernel for DenseConv {
     fn parameters(&self) -> Vec<String> {
         self.step.parameters()
     }
+    fn macs(&self, views: &Views) -> u64 {
+        self.step.macs(views)
+    }
     /// `[tap][lane of x][lane of y]` and the bias.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));

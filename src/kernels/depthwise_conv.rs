@@ -38,6 +38,9 @@ impl Kernel for DepthwiseConv {
     fn parameters(&self) -> Vec<String> {
         self.step.parameters()
     }
+    fn macs(&self, views: &Views) -> u64 {
+        self.step.macs(views)
+    }
     /// `[tap][lane of y]` and the bias; then the slots of x if they are not contiguous.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));

@@ -21,24 +21,6 @@ pub enum GateKind {
     Product,
 }
 
-impl GateKind {
-    #[inline(always)]
-    fn of(self, g: f32, x: f32) -> f32 {
-        match self {
-            Self::Open => g,
-            Self::Relu => {
-                if x > 0.0 {
-                    g
-                } else {
-                    0.0
-                }
-            }
-            Self::Sigmoid => g * x * (1.0 - x),
-            Self::Product => g * x,
-        }
-    }
-}
-
 /// The gradient times a function of x, then times a factor and the scale of a batch norm.
 #[derive(Clone, Debug)]
 pub struct Gate {
@@ -104,25 +86,34 @@ impl Kernel for Gate {
         vec![Dispatch { shader: SHADER, constants, bindings, workgroups: lowering.grid(y.positions() * y.quads()) }]
     }
     fn run(&self, context: &mut CpuContext) {
-        let (g, y) = (context.view(self.gradient), context.view(self.output));
-        let by = self.by.unwrap_or(self.gradient);
-        let (x, width) = (context.view(by), y.quads() * LANES);
-        context.write(self.output, |context, out| {
-            let (gradient, values) = (context.read(self.gradient), context.read(by));
-            let scale = context.floats(0);
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    for (n, p) in (0..context.batch).flat_map(|n| (0..y.positions()).map(move |p| (n, p))) {
-                        let out = &mut out[y.offset(n, p, 0)..][..width];
-                        let gradient = &gradient[g.offset(n, p, 0)..][..width];
-                        let values = &values[x.offset(n, p, 0)..][..width];
-                        for (((out, g), x), s) in out.iter_mut().zip(gradient).zip(values).zip(scale) {
-                            *out = self.kind.of(*g, *x) * s;
-                        }
-                    }
-                },
-            );
+        context.write(self.output, |context, out| match self.kind {
+            GateKind::Open => self.apply(context, out, |g, _| g),
+            GateKind::Relu => self.apply(context, out, |g, x| if x > 0.0 { g } else { 0.0 }),
+            GateKind::Sigmoid => self.apply(context, out, |g, x| g * x * (1.0 - x)),
+            GateKind::Product => self.apply(context, out, |g, x| g * x),
         });
+    }
+}
+
+impl Gate {
+    /// `out = scale · gate(g, x)`, compiled for each gate: a choice in the innermost loop would keep it from SIMD.
+    fn apply(&self, context: &CpuContext, out: &mut [f32], gate: impl Fn(f32, f32) -> f32) {
+        let by = self.by.unwrap_or(self.gradient);
+        let (g, x, y) = (context.view(self.gradient), context.view(by), context.view(self.output));
+        let (gradient, values) = (context.read(self.gradient), context.read(by));
+        let (scale, width) = (context.floats(0), y.quads() * LANES);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (n, p) in (0..context.batch).flat_map(|n| (0..y.positions()).map(move |p| (n, p))) {
+                    let out = &mut out[y.offset(n, p, 0)..][..width];
+                    let gradient = &gradient[g.offset(n, p, 0)..][..width];
+                    let values = &values[x.offset(n, p, 0)..][..width];
+                    for (((out, g), x), s) in out.iter_mut().zip(gradient).zip(values).zip(&scale[..width]) {
+                        *out = gate(*g, *x) * s;
+                    }
+                }
+            },
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plan::LANES;
+use std::ops::Range;
 
 pub(super) const SHADER: &Shader =
     &Shader { name: "gather", wgsl: include_str!("../../shaders/gather.wgsl"), entry: "main" };
@@ -97,21 +98,35 @@ impl Kernel for Gather {
         let (x, y) = (context.view(self.input), context.view(self.output));
         context.write(self.output, |context, out| {
             let (table, values) = (context.table(0), context.read(self.input));
-            for n in 0..context.batch {
-                for p in 0..y.positions() {
-                    let from = &values[(n * x.item + x.base + p * x.stride) * LANES..];
-                    let to = &mut out[y.offset(n, p, 0)..][..table.len()];
-                    for (to, &entry) in to.iter_mut().zip(table) {
-                        match entry {
-                            LEAVE => {}
-                            ZERO => *to = 0.0,
-                            lane => *to = from[lane as usize],
-                        }
+            let zeros = spans(table, |entry| entry == ZERO, |_, _| true);
+            let copies = spans(table, |entry| entry != ZERO && entry != LEAVE, |before, entry| entry == before + 1);
+            for (n, p) in (0..context.batch).flat_map(|n| (0..y.positions()).map(move |p| (n, p))) {
+                let from = &values[(n * x.item + x.base + p * x.stride) * LANES..];
+                let to = &mut out[y.offset(n, p, 0)..][..table.len()];
+                zeros.iter().for_each(|span| to[span.clone()].fill(0.0));
+                for span in &copies {
+                    let start = table[span.start] as usize;
+                    if span.len() == 1 {
+                        to[span.start] = from[start];
+                    } else {
+                        to[span.clone()].copy_from_slice(&from[start..][..span.len()]);
                     }
                 }
             }
         });
     }
+}
+
+/// The longest runs of entries that are `wanted`, in each of which every entry follows the one `before` it.
+fn spans(table: &[u32], wanted: fn(u32) -> bool, follows: fn(u32, u32) -> bool) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    for (at, &entry) in table.iter().enumerate().filter(|(_, entry)| wanted(**entry)) {
+        match spans.last_mut() {
+            Some(span) if span.end == at && follows(table[at - 1], entry) => span.end += 1,
+            _ => spans.push(at..at + 1),
+        }
+    }
+    spans
 }
 
 #[cfg(test)]

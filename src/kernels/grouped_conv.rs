@@ -5,7 +5,7 @@
 
 use super::conv_step::{Tiling, blocks};
 use super::*;
-use crate::cpu::simd::{mul_add, relu};
+use crate::cpu::simd::{Quad, mul_add, relu};
 use crate::cpu::window;
 use crate::plan::{LANES, quads};
 use pulp::{Arch, Simd, WithSimd};
@@ -69,6 +69,9 @@ impl Kernel for GroupedConv {
     }
     fn parameters(&self) -> Vec<String> {
         self.step.parameters()
+    }
+    fn macs(&self, views: &Views) -> u64 {
+        self.step.macs(views)
     }
     /// `[quad of y][tap][quad of x in its reach][lane of x][lane of y]` and the bias; then the first quad of each reach.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
@@ -137,8 +140,6 @@ impl Kernel for GroupedConv {
         });
     }
 }
-
-type Quad = [f32; LANES];
 
 /// One quad of y at every position of one batch item.
 struct QuadOfImage<'a> {

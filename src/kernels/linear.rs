@@ -48,6 +48,9 @@ impl Kernel for Linear {
     fn parameters(&self) -> Vec<String> {
         std::iter::once(self.linear.weight.clone()).chain(self.norm.parameters()).collect()
     }
+    fn macs(&self, _views: &Views) -> u64 {
+        self.linear.macs()
+    }
     /// `[lane of x][lane of y]` and the bias.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (x, y) = (views.of(self.input), views.of(self.output));

@@ -167,6 +167,11 @@ pub trait Kernel: Debug + Send + Sync {
     fn parameters(&self) -> Vec<String> {
         Vec::new()
     }
+    /// Multiply-adds for one picture; Select counts one per element of every branch.
+    fn macs(&self, views: &Views) -> u64 {
+        let _ = views;
+        0
+    }
     /// The step's constants, batch norm folded, lanes in the order of the views.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>>;
     /// The GPU dispatches, in order.

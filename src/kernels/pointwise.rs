@@ -61,6 +61,9 @@ impl Kernel for Pointwise {
     fn parameters(&self) -> Vec<String> {
         self.step.parameters()
     }
+    fn macs(&self, views: &Views) -> u64 {
+        self.step.macs(views) + self.select.as_ref().map_or(0, |select| select.macs(views))
+    }
     /// `[lane of x][lane of y]` and the bias; then, if either view is not contiguous, the slots of x and of y.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (x, y) = (self.source(views), views.of(self.step.output));

@@ -47,6 +47,10 @@ impl Kernel for Select {
             *tensor = to;
         }
     }
+    fn macs(&self, views: &Views) -> u64 {
+        let y = views.of(self.output);
+        (self.branches.len() * y.positions() * y.channels()) as u64
+    }
     fn pack(&self, _views: &Views, _parameters: &Parameters) -> Result<Vec<Packed>> {
         Ok(Vec::new())
     }

@@ -85,6 +85,10 @@ impl Kernel for SkAttention {
         let weights = [&self.reduce.weight, &self.select.weight].into_iter().chain(&self.select.bias).cloned();
         weights.chain(self.reduce_norm.parameters()).collect()
     }
+    fn macs(&self, views: &Views) -> u64 {
+        let select = self.output.as_ref().map_or(0, |select| select.macs(views));
+        self.reduce.macs() + self.select.macs() + select
+    }
     /// W as `[C][d]` and its bias, V as `[d][M·C]` and its bias; every dimension padded to quads, batch norm in W.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (s, z, logits) = (views.of(self.pooled), views.of(self.reduced), views.of(self.logits));

@@ -37,8 +37,8 @@ pub struct SkBranches {
 }
 
 impl SkBranches {
-    /// Whether one step can compute all `convs` of one input: up to three convolutions that differ in dilation only and
-    /// keep the number of channels, with an odd kernel and the padding that centres it.
+    /// Whether one step can compute all `convs` of one input: up to three convolutions of stride 1 or 2 that differ in
+    /// dilation only and keep the number of channels, with an odd kernel and the padding that centres it.
     pub fn supports(convs: &[Conv2d]) -> bool {
         let Some(first) = convs.first() else { return false };
         let like_first = |c: &Conv2d| {
@@ -46,7 +46,7 @@ impl SkBranches {
                 == (first.in_channels, first.in_channels, first.kernel, first.stride, first.groups)
                 && 2 * c.padding + 1 == c.effective_kernel()
         };
-        convs.len() <= MAX_BRANCHES && convs.iter().all(like_first)
+        convs.len() <= MAX_BRANCHES && matches!(first.stride, 1 | 2) && convs.iter().all(like_first)
     }
 
     /// Number of partial sums for branch outputs of `height × width`: one for every 8 strips of 4 pixels of a row,
@@ -111,6 +111,12 @@ impl Kernel for SkBranches {
     fn parameters(&self) -> Vec<String> {
         let weights = self.convs.iter().map(|c| c.weight.clone());
         weights.chain(self.norms.iter().flat_map(FoldedNorm::parameters)).collect()
+    }
+    fn macs(&self, views: &Views) -> u64 {
+        let conv = &self.convs[0];
+        let per_output = conv.in_channels / conv.groups * conv.kernel.pow(2);
+        let outputs = self.outputs.iter().map(|&u| views.of(u)).map(|u| u.positions() * u.channels());
+        outputs.map(|outputs| (outputs * per_output) as u64).sum()
     }
     /// Weights `[branch][output quad][tap][input quad][input lane]` of quads of output lanes (depthwise: a single input
     /// quad and no input lane), then biases `[branch][output quad]`.

@@ -2,7 +2,7 @@
 
 use super::{BackendChoice, OpenOptions, Progress};
 use crate::backend::{Backend, Constants};
-use crate::gpu::GpuDevice;
+use crate::gpu::{DeviceLimits, GpuAdapter, GpuDevice};
 use crate::plan::Plan;
 use crate::self_check;
 use crate::weights::{Checkpoint, WeightPrecision};
@@ -30,14 +30,19 @@ pub(super) async fn place(
 ) -> Result<Placed> {
     let device = match options.backend {
         BackendChoice::Cpu => None,
-        _ => Some(trusted(GpuDevice::open().await, options.precision).await),
+        _ => Some(trusted(options).await),
     };
     place_on(device, options, plan, checkpoint, progress).await
 }
 
-/// `device` if it computes what it should with weights in `precision`.
-async fn trusted(device: Result<GpuDevice>, precision: WeightPrecision) -> Result<Rc<GpuDevice>> {
-    let device = Rc::new(device?);
+/// A device that computes what it should with its weights in `precision`; with `auto` only of a hardware adapter.
+async fn trusted(OpenOptions { backend, precision }: OpenOptions) -> Result<Rc<GpuDevice>> {
+    let adapter = GpuAdapter::find().await?;
+    if backend == BackendChoice::Auto && adapter.description.software {
+        let name = &adapter.description.name;
+        return Err(Error::device_lost(format!("The only adapter, {name}, is software and slower than this.")));
+    }
+    let device = Rc::new(adapter.open(DeviceLimits::default()).await?);
     self_check::check(&device, precision).await?;
     Ok(device)
 }
@@ -54,9 +59,6 @@ async fn place_on(
     let chosen = || "It was chosen.".to_string();
     let reason = match device {
         None => chosen(),
-        Some(Ok(device)) if choice == BackendChoice::Auto && device.adapter.software => {
-            format!("The only adapter, {}, is software and slower than this.", device.adapter.name)
-        }
         Some(Ok(device)) => {
             let reason = if choice == BackendChoice::Gpu { chosen() } else { "It is the fastest here.".into() };
             let backend = Backend::Gpu(device);
@@ -115,7 +117,6 @@ pub(super) async fn load(
 mod tests {
     use super::*;
     use crate::bundled::{DEFAULT_MODEL, weights};
-    use crate::gpu::DeviceLimits;
     use crate::network::preset;
     use crate::plan::PlanOptions;
     use crate::weights::Source;
@@ -130,11 +131,7 @@ mod tests {
     }
 
     fn limited(limits: DeviceLimits) -> Result<GpuDevice> {
-        // `auto` refuses software adapters for their speed; here its other decisions are under test.
-        block_on(GpuDevice::open_within(limits)).map(|mut device| {
-            device.adapter.software = false;
-            device
-        })
+        block_on(async { GpuAdapter::find().await?.open(limits).await })
     }
 
     /// With `auto` the CPU takes over and tells why; the GPU alone is an error.
@@ -150,6 +147,15 @@ mod tests {
     #[test]
     fn a_device_without_fault_is_taken() {
         assert_eq!(placed(limited(DeviceLimits::default()), BackendChoice::Auto).unwrap().backend.name(), "gpu");
+    }
+
+    #[test]
+    fn a_software_adapter_is_opened_only_when_it_was_chosen() {
+        let opened = block_on(trusted(BackendChoice::Gpu.into())).unwrap();
+        match block_on(trusted(BackendChoice::Auto.into())) {
+            Ok(device) => assert!(!device.adapter.software),
+            Err(error) => assert!(opened.adapter.software && error.message.contains("is software"), "{error}"),
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Receptive fields of an open network: theory, what attention makes of it, and back-propagation.
 
+use super::Session;
 use super::placement::load;
 use super::prepared::{Prepared, bring_forward};
-use super::{Session, interleave};
+use super::run::interleave;
 use crate::analysis::branch_means;
 use crate::backend::Runner;
 use crate::effective_field::{EffectiveField, nearest_cell, unit_called};

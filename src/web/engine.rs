@@ -1,15 +1,15 @@
 //! The engine's module: photos and analyses.
 
 use super::networks::network;
+use super::results::{field_to_js, results_to_js};
 use super::{set, to_js};
-use crate::effective_field::EffectiveField;
 use crate::image::{Photo as Pixels, WorkingImage, decode, sniff};
 use crate::overrides::{Overrides, RunOptions};
 use crate::session::{FieldRequest, OpenOptions, Session, View};
 use crate::weights::{Checkpoint, Format, Source};
 use crate::{Error, ErrorCode};
-use js_sys::{Float32Array, Function, Object};
-use serde::{Deserialize, Serialize};
+use js_sys::{Function, Object};
+use serde::Deserialize;
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
@@ -207,18 +207,20 @@ impl Engine {
         let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
         field_to_js(session.receptive_field_of_tensor(data, shape, &request).await?)
     }
+
+    /// `Benchmark` for `batch` inputs of `height` × `width`.
+    ///
+    /// # Errors
+    /// `bad-option`, `device-lost`.
+    #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
+    pub async fn benchmark(&self, height: usize, width: usize, batch: usize) -> Result<JsValue, JsValue> {
+        let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
+        to_js(&session.benchmark(Some([height, width]), batch).await?)
+    }
 }
 
 fn tensor_shape(shape: Vec<usize>) -> crate::Result<[usize; 4]> {
     shape.try_into().map_err(|_| Error::bad_option("shape must be [n, 3, h, w]"))
-}
-
-/// As serde writes it, with a `Float32Array` for the map.
-fn field_to_js(mut field: EffectiveField) -> Result<JsValue, JsValue> {
-    let map = std::mem::take(&mut field.map);
-    let object: Object = to_js(&field)?.unchecked_into();
-    set(&object, "map", &Float32Array::from(map.as_slice()));
-    Ok(object.into())
 }
 
 /// The weights of `source`; those of a foreign format by their index.
@@ -240,60 +242,4 @@ async fn checkpoint(source: Source, index: Option<String>) -> Result<Checkpoint,
 
 fn busy() -> JsValue {
     Error::new(ErrorCode::BadOption, "the engine is busy; wait for the call before").into()
-}
-
-/// As serde writes them, with `Float32Array`s for logits and attention.
-fn results_to_js(results: &[crate::analysis::Analysis]) -> Result<JsValue, JsValue> {
-    let all = js_sys::Array::new();
-    for result in results {
-        let object: Object = to_js(&Summary::from(result))?.unchecked_into();
-        set(&object, "logits", &Float32Array::from(result.logits.as_slice()));
-        let units = js_sys::Array::new();
-        for unit in &result.units {
-            let summary = UnitSummary {
-                name: &unit.name,
-                path: &unit.path,
-                mean_difference: unit.mean_difference,
-                expected_kernel: unit.expected_kernel,
-                receptive_field: unit.receptive_field,
-            };
-            let entry: Object = to_js(&summary)?.unchecked_into();
-            set(&entry, "attention", &Float32Array::from(unit.attention.as_slice()));
-            units.push(&entry);
-        }
-        set(&object, "units", &units);
-        let tensors = Object::new();
-        for (name, tensor) in &result.tensors {
-            let entry = Object::new();
-            set(&entry, "shape", &to_js(&tensor.shape)?);
-            set(&entry, "data", &Float32Array::from(tensor.data.as_slice()));
-            set(&tensors, name, &entry);
-        }
-        set(&object, "tensors", &tensors);
-        all.push(&object);
-    }
-    Ok(all.into())
-}
-
-#[derive(Serialize)]
-struct Summary<'a> {
-    scale: f64,
-    top: &'a [crate::analysis::Prediction],
-    milliseconds: f64,
-}
-
-impl<'a> From<&'a crate::analysis::Analysis> for Summary<'a> {
-    fn from(result: &'a crate::analysis::Analysis) -> Self {
-        Self { scale: result.scale, top: &result.top, milliseconds: result.milliseconds }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct UnitSummary<'a> {
-    name: &'a str,
-    path: &'a str,
-    mean_difference: Option<f32>,
-    expected_kernel: f32,
-    receptive_field: crate::graph::FieldSizes,
 }

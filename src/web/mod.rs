@@ -14,6 +14,8 @@ mod operator;
 mod pictures;
 #[cfg(feature = "readers")]
 mod readers;
+#[cfg(not(any(feature = "pictures", feature = "readers", feature = "bench")))]
+mod results;
 
 use crate::Error;
 use js_sys::{Object, Reflect};

@@ -20,6 +20,18 @@
 //! | `weight` | two or more dimensions | 0 | √(6 / fan_in) |
 //! | anything else, such as `input` | any | 0 | 2 |
 
+use super::Parameters;
+use crate::graph::Graph;
+
+/// The weights of `graph`.
+pub fn parameters(graph: &Graph) -> Parameters {
+    let mut parameters = Parameters::default();
+    for p in graph.parameters() {
+        parameters.insert(p.name.clone(), fill(&p.name, &p.shape));
+    }
+    parameters
+}
+
 /// The float32 tensor `name` of `shape`, in row-major order.
 pub fn fill(name: &str, shape: &[usize]) -> Vec<f32> {
     let (centre, half_width) = distribution(name, shape);

@@ -1,7 +1,7 @@
 /** What `engine.js`, the wasm module, offers to the worker. Its errors are `Error` objects with a `code`. */
 import type { RunOptions } from './override.js';
 import type { FieldOptions } from './protocol.js';
-import type { BackendChoice, ModelInfo, Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from './types.js';
+import type { BackendChoice, Benchmark, ModelInfo, Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from './types.js';
 
 export default function init(module?: { module_or_path: unknown }): Promise<unknown>;
 export function models(): ModelInfo[];
@@ -58,5 +58,6 @@ export class Engine {
     shape: readonly [number, number, number, number],
     options: FieldOptions,
   ): Promise<ReceptiveField>;
+  benchmark(height: number, width: number, batch: number): Promise<Benchmark>;
   free(): void;
 }

@@ -29,7 +29,7 @@ export class Host {
     this.#readers = new LazyModule(load.readers, 'bad-weights', 'reader of this weights file');
   }
 
-  /** Answers `request` with exactly one of `opened`, `described`, `inspected`, `results`, `field` and `failed`. */
+  /** Answers `request` with exactly one of `opened`, `described`, `inspected`, `results`, `field`, `benchmarked` and `failed`. */
   async handle(request: Request): Promise<void> {
     try {
       if (request.type === 'open') {
@@ -53,6 +53,14 @@ export class Host {
             : this.#withPhoto(request, (photo) => engine.receptiveField(photo, request.options)),
         );
         this.reply({ type: 'field', field, dispatches: this.#engine?.info().dispatches ?? 0 });
+        return;
+      }
+      if (request.type === 'benchmark') {
+        const benchmark = await this.#withDevice((engine) => {
+          const [height, width] = request.size ?? engine.info().inputSize;
+          return engine.benchmark(height, width, request.batch);
+        });
+        this.reply({ type: 'benchmarked', benchmark });
         return;
       }
       const results = await this.#withDevice((engine) =>

@@ -3,6 +3,7 @@ import type { RunOptions } from './override.js';
 import type {
   AnalyzeOptions,
   BackendChoice,
+  Benchmark,
   ErrorCode,
   Inspection,
   ModelInfo,
@@ -76,6 +77,13 @@ export interface TensorFieldRequest {
   options: FieldOptions;
 }
 
+export interface BenchmarkRequest {
+  type: 'benchmark';
+  /** Height and width; the network's where absent. */
+  size?: readonly [number, number];
+  batch: number;
+}
+
 export interface DescribeRequest {
   type: 'describe';
   model: string;
@@ -93,6 +101,7 @@ export type Request =
   | TensorRequest
   | FieldRequest
   | TensorFieldRequest
+  | BenchmarkRequest
   | DescribeRequest
   | InspectRequest;
 
@@ -106,6 +115,7 @@ export type Reply =
   | { type: 'inspected'; inspection: Inspection }
   | { type: 'results'; results: Result[]; dispatches: number }
   | { type: 'field'; field: ReceptiveField; dispatches: number }
+  | { type: 'benchmarked'; benchmark: Benchmark }
   | { type: 'failed'; code: ErrorCode; message: string }
   /** Something threw outside any request: nothing that follows can be trusted. */
   | { type: 'crashed'; message: string };

@@ -3,6 +3,8 @@ import { runOptions } from './override.js';
 import type { FieldOptions, OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
 import type {
   AnalyzeOptions,
+  Benchmark,
+  BenchmarkOptions,
   ImageInput,
   ModelInfo,
   NetworkDescription,
@@ -27,7 +29,7 @@ const PARTS = 8;
 
 interface Call {
   request: () => Request;
-  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' | 'field' }>) => void;
+  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' | 'field' | 'benchmarked' }>) => void;
   reject: (error: SklensError) => void;
   timeout: number;
   /** Whether it opens the network, which comes before all others. */
@@ -144,7 +146,7 @@ export class Session extends EventTarget {
       scale,
       center: [...center] as [number, number],
       attention,
-      ...(size === undefined ? {} : { size: typeof size === 'number' ? [size, size] : ([...size] as [number, number]) }),
+      ...(size === undefined ? {} : { size: sides(size) }),
       ...(replaced ? { override: replaced } : {}),
     };
     const reply = await this.#call(
@@ -157,6 +159,18 @@ export class Session extends EventTarget {
     );
     if (reply.type !== 'field') throw new SklensError('closed', 'The worker answered something else.');
     return reply.field;
+  }
+
+  /**
+   * Times each layer on the device that runs, against that device's roofline. Takes seconds, on software adapters minutes.
+   *
+   * Rejects with `bad-option`, `closed`, `device-lost`, `stopped` or `aborted`.
+   */
+  async benchmark({ size, batch = 1, signal, timeout = TIMEOUT }: BenchmarkOptions = {}): Promise<Benchmark> {
+    const request = { type: 'benchmark' as const, batch, ...(size === undefined ? {} : { size: sides(size) }) };
+    const reply = await this.#call(() => request, timeout, signal);
+    if (reply.type !== 'benchmarked') throw new SklensError('closed', 'The worker answered something else.');
+    return reply.benchmark;
   }
 
   /**
@@ -295,6 +309,7 @@ export class Session extends EventTarget {
         break;
       case 'opened':
       case 'described':
+      case 'benchmarked':
         this.#settle((call) => call.resolve(reply));
         break;
       case 'failed':
@@ -333,6 +348,11 @@ export class Session extends EventTarget {
     if (place < 0) this.#unconfirmed = photo;
     return { photo, forget, ...(place >= 0 ? {} : { source }) };
   }
+}
+
+/** Height and width. */
+function sides(size: number | readonly [number, number]): [number, number] {
+  return typeof size === 'number' ? [size, size] : [size[0], size[1]];
 }
 
 function classify(image: ImageInput): { photo: PhotoSource } | { tensor: TensorInput } {

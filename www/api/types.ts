@@ -259,6 +259,53 @@ export interface ReceptiveField {
   milliseconds: number;
 }
 
+/** Options of a benchmark. */
+export interface BenchmarkOptions {
+  /** Input side, or height and width. Default: the network's. */
+  size?: number | readonly [number, number];
+  /** Pictures at once. Default 1. */
+  batch?: number;
+  signal?: AbortSignal;
+  /** As in {@link AnalyzeOptions}. */
+  timeout?: number;
+}
+
+/** What a device reaches with the engine's own kernels: the two limits of the roofline model. */
+export interface Roofline {
+  /** Thousand millions of additions and multiplications per second, in a large product of matrices. */
+  gflops: number;
+  /** Thousand millions of bytes per second, read and written in a pass over a tensor larger than the caches. */
+  gigabytes: number;
+}
+
+/** A step of the network, one or several fused layers, and its time. */
+export interface LayerTime {
+  /** The last tensor that it computes, named as in the weights file. */
+  name: string;
+  /** Family of the kernel. */
+  kernel: string;
+  /** Multiply-adds of the whole batch. */
+  macs: number;
+  /** Bytes of weights, of what it reads and of what it writes, each counted once. */
+  bytes: number;
+  milliseconds: number;
+  /** Time at the roofline. A layer whose tensors stay in caches may take less. */
+  rooflineMilliseconds: number;
+}
+
+/** A network's times on this device. */
+export interface Benchmark {
+  /** Height and width of the input. */
+  size: [number, number];
+  batch: number;
+  /** Wall time of a run with upload and read-back. */
+  milliseconds: number;
+  /** Null where the GPU does not tell time. */
+  roofline: Roofline | null;
+  /** In order; empty where the GPU does not tell time. */
+  layers: LayerTime[];
+}
+
 /** Where opening stands: `download` and `weights` count bytes, `prepare` counts steps; `total` is 0 where unknown. */
 export interface Progress {
   phase: 'download' | 'weights' | 'prepare';

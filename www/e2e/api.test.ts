@@ -93,6 +93,24 @@ describe('window.sklens', () => {
     expect(found.short).toContain('SK_2_1');
   });
 
+  test('times every layer against the roofline', async () => {
+    const benchmark = await page.evaluate(async () => {
+      const { sklens, model } = window as unknown as Setting;
+      const session = await sklens.open({ model, backend: 'cpu' });
+      const benchmark = await session.benchmark({ size: 64 });
+      session.close();
+      return benchmark;
+    });
+    expect(benchmark).toMatchObject({ size: [64, 64], batch: 1 });
+    expect(benchmark.roofline?.gflops).toBeGreaterThan(0);
+    expect(benchmark.roofline?.gigabytes).toBeGreaterThan(0);
+    expect(benchmark.layers.length).toBeGreaterThan(50);
+    for (const { milliseconds, rooflineMilliseconds } of benchmark.layers) {
+      expect(milliseconds).toBeGreaterThan(0);
+      expect(rooflineMilliseconds).toBeGreaterThan(0);
+    }
+  });
+
   test('analyses Blob, ImageBitmap, ImageData and tensors; results keep the order of scales', async () => {
     const found = await page.evaluate(async () => {
       const { sklens, photo, model } = window as unknown as Setting;

@@ -2,7 +2,7 @@
 import type { EngineOptions } from '../api/engine';
 import type { RunOptions } from '../api/override';
 import type { FieldOptions } from '../api/protocol';
-import type { Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from '../api/types';
+import type { Benchmark, Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from '../api/types';
 import { models as presets } from './fake-models';
 
 export class CodedError extends Error {
@@ -129,6 +129,16 @@ export class Engine {
 
   async receptiveFieldOfTensor(_data: Float32Array, _shape: readonly number[], options: FieldOptions): Promise<ReceptiveField> {
     return this.#field(0.5, options);
+  }
+
+  async benchmark(height: number, width: number, batch: number): Promise<Benchmark> {
+    if (!(batch >= 1)) throw new CodedError('bad-option', `the batch is ${batch}; it must be from 1 to 64 at this size`);
+    const layers = this.info().units.map(({ path, channels }, depth) => {
+      const [macs, bytes] = [channels * 1e5 * batch, 4e5 * batch];
+      const rooflineMilliseconds = Math.max(macs / 2e7, bytes / 1e7);
+      return { name: path, kernel: 'sk_branches', macs, bytes, milliseconds: rooflineMilliseconds * (1 + (depth % 5)), rooflineMilliseconds };
+    });
+    return { size: [height, width], batch, milliseconds: 19.3, roofline: { gflops: 40, gigabytes: 10 }, layers };
   }
 
   free(): void {}

@@ -345,3 +345,18 @@ describe('receptiveField', () => {
     expect(await codeOf(session.receptiveField(asked))).toBe('closed');
   });
 });
+
+describe('benchmark', () => {
+  test('times every layer at the size and batch asked for', async () => {
+    const session = await sklens.open({ model });
+    const { size, batch, roofline, layers } = await session.benchmark();
+    expect({ size, batch }).toEqual({ size: session.info.inputSize, batch: 1 });
+    expect(roofline).toEqual({ gflops: 40, gigabytes: 10 });
+    expect(layers.map(({ name }) => name)).toEqual(session.info.units.map(({ path }) => path));
+    expect(await session.benchmark({ size: 64, batch: 2 })).toMatchObject({ size: [64, 64], batch: 2 });
+    expect(await codeOf(session.benchmark({ batch: 0 }))).toBe('bad-option');
+    expect(await codeOf(session.benchmark({ signal: AbortSignal.abort() }))).toBe('aborted');
+    session.close();
+    expect(await codeOf(session.benchmark())).toBe('closed');
+  });
+});

@@ -2,13 +2,11 @@
 
 use super::{PART_STRIPS, STRIP, SkBranches};
 use crate::cpu::CpuContext;
-use crate::cpu::simd::{mul_add, relu};
+use crate::cpu::simd::{Quad, multiply_add_quad, relu};
 use crate::graph::Conv2d;
 use crate::plan::{LANES, View};
 use pulp::{Arch, Simd, WithSimd};
 use std::array::from_fn;
-
-type Quad = [f32; LANES];
 
 /// Strips that are computed together, which share the weights and hide the latency of the sums.
 const PAIR: usize = 2;
@@ -56,10 +54,8 @@ pub(super) fn run(step: &SkBranches, context: &mut CpuContext) {
                 match (step.convs[0].stride, step.sparsity().is_depthwise()) {
                     (1, true) => arch.dispatch(Specialised::<1, 1>(item)),
                     (1, false) => arch.dispatch(Specialised::<1, LANES>(item)),
-                    (2, true) => arch.dispatch(Specialised::<2, 1>(item)),
-                    (2, false) => arch.dispatch(Specialised::<2, LANES>(item)),
-                    (_, true) => arch.dispatch(Specialised::<ANY, 1>(item)),
-                    (_, false) => arch.dispatch(Specialised::<ANY, LANES>(item)),
+                    (_, true) => arch.dispatch(Specialised::<2, 1>(item)),
+                    (_, false) => arch.dispatch(Specialised::<2, LANES>(item)),
                 }
             }
         });
@@ -80,9 +76,6 @@ struct Item<'a> {
     n: usize,
 }
 
-/// A stride that is not known when compiling.
-const ANY: usize = 0;
-
 /// [`Item`] for a stride and the weight quads per pair of an output and an input quad.
 struct Specialised<'a, const STRIDE: usize, const ROWS: usize>(Item<'a>);
 
@@ -93,12 +86,12 @@ impl<const STRIDE: usize, const ROWS: usize> WithSimd for Specialised<'_, STRIDE
     fn with_simd<S: Simd>(self, _simd: S) {
         let Item { step, x, values, weights, biases, branches, u, sums, partial_sums, n } = self.0;
         let sparsity = step.sparsity();
-        let (kernel, stride) = (step.convs[0].kernel, step.convs[0].stride);
+        let kernel = step.convs[0].kernel;
         let (height, width) = (branches[0].height, branches[0].width);
         let per_row = width.div_ceil(STRIP);
         let strips = height * per_row;
         let border = step.convs.iter().map(|c| c.padding).max().unwrap_or(0);
-        let planes = Planes::new(x, n, values, border, (per_row * STRIP - 1) * stride + 2 * border + 1);
+        let planes = Planes::new(x, n, values, border, (per_row * STRIP - 1) * STRIDE + 2 * border + 1);
         let per_quad = kernel * kernel * sparsity.count * ROWS;
         for quad in 0..sparsity.quads {
             let input = &planes.values[sparsity.first(quad) * planes.len..][..sparsity.count * planes.len];
@@ -113,7 +106,7 @@ impl<const STRIDE: usize, const ROWS: usize> WithSimd for Specialised<'_, STRIDE
                     let origins = [first, (first + 1).min(strips - 1)].map(|strip| {
                         let (row, column) = (strip / per_row, strip % per_row * STRIP);
                         let inset = border - conv.padding;
-                        (row * stride + inset) * planes.width + column * stride + inset
+                        (row * STRIDE + inset) * planes.width + column * STRIDE + inset
                     });
                     let pair = strip_pair::<S, STRIDE, ROWS>(conv, (&planes, input), (weights, biases[index]), origins);
                     for (strip, pixels) in (first..strips).zip(pair.as_chunks::<STRIP>().0) {
@@ -144,17 +137,16 @@ fn strip_pair<S: Simd, const STRIDE: usize, const ROWS: usize>(
     (weights, bias): (&[Quad], Quad),
     origins: [usize; PAIR],
 ) -> [Quad; PAIR * STRIP] {
-    let stride = if STRIDE == ANY { conv.stride } else { STRIDE };
     let mut sums = [bias; PAIR * STRIP];
     let mut weights = weights.as_chunks::<ROWS>().0.iter();
     for ky in 0..conv.kernel {
         for kx in 0..conv.kernel {
             let tap = (ky * planes.width + kx) * conv.dilation;
             for (plane, rows) in input.chunks_exact(planes.len).zip(&mut weights) {
-                let strips = [strip(plane, origins[0] + tap, stride), strip(plane, origins[1] + tap, stride)];
-                let pixels: [Quad; PAIR * STRIP] = from_fn(|i| strips[i / STRIP][i % STRIP * stride]);
+                let strips = [strip::<STRIDE>(plane, origins[0] + tap), strip::<STRIDE>(plane, origins[1] + tap)];
+                let pixels: [Quad; PAIR * STRIP] = from_fn(|i| strips[i / STRIP][i % STRIP * STRIDE]);
                 for (sum, x) in sums.iter_mut().zip(&pixels) {
-                    multiply_add::<S, ROWS>(sum, x, rows);
+                    multiply_add_quad::<S, ROWS>(sum, x, rows);
                 }
             }
         }
@@ -164,20 +156,6 @@ fn strip_pair<S: Simd, const STRIDE: usize, const ROWS: usize>(
 
 /// The input of one tap for a strip.
 #[inline(always)]
-fn strip(plane: &[Quad], start: usize, stride: usize) -> &[Quad] {
-    &plane[start..][..(STRIP - 1) * stride + 1]
-}
-
-/// `sum += w ∘ x` for one row of weights (depthwise), `sum += Σ wₗ·xₗ` for four.
-#[inline(always)]
-fn multiply_add<S: Simd, const ROWS: usize>(sum: &mut Quad, x: &Quad, rows: &[Quad; ROWS]) {
-    if ROWS == 1 {
-        for ((s, x), w) in sum.iter_mut().zip(x).zip(&rows[0]) {
-            *s = mul_add::<S>(*x, *w, *s);
-        }
-    } else {
-        for (x, row) in x.iter().zip(rows) {
-            *sum = from_fn(|k| mul_add::<S>(*x, row[k], sum[k]));
-        }
-    }
+fn strip<const STRIDE: usize>(plane: &[Quad], start: usize) -> &[Quad] {
+    &plane[start..][..(STRIP - 1) * STRIDE + 1]
 }

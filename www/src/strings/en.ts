@@ -3,7 +3,7 @@
 import { formats } from './formats';
 
 const format = formats({ numbers: 'en', lists: 'en-GB', times: '×', percentGap: ' ' });
-const { attention, signed, times, shortTimes, percent, whole, compact, list } = format;
+const { attention, signed, times, shortTimes, percent, whole, compact, rounded, list } = format;
 
 /** The first of a class's comma-separated names. */
 export const shortLabel = (label: string): string => label.split(',')[0] ?? label;
@@ -162,6 +162,27 @@ export const en = {
     percentages: (top1: string, top5: string) => `${top1} %, ${top5} %`,
     licence: 'Licence of the weights',
     card: 'Model card',
+    speed: 'Time every layer',
+  },
+
+  speed: {
+    chart: 'Roofline',
+    measuring: 'Measuring every layer …',
+    again: 'Measure again',
+    run: (size: readonly number[], milliseconds: number) =>
+      `One photo of ${size.join(' × ')} pixels takes ${rounded(milliseconds)} ms.`,
+    roofline: (gflops: number, gigabytes: number) =>
+      `At its best this device computes ${rounded(gflops)} GFLOP/s, in a product of matrices, and moves ${rounded(gigabytes)} GB/s, in a pass over memory: the line in the chart. Each dot is a layer.`,
+    untimed: 'This GPU does not tell how long single layers take; on the CPU they can be timed.',
+    sum: (layers: number, milliseconds: number, roofline: number) =>
+      `The ${layers} layers take ${rounded(milliseconds)} ms one by one; at the line they would take ${rounded(roofline)} ms.`,
+    slowest: (name: string, milliseconds: number) => `The longest is ${name} with ${rounded(milliseconds)} ms.`,
+    caches: 'Layers whose numbers stay in caches can lie above the line.',
+    xLabel: 'operations per byte',
+    yLabel: 'GFLOP/s',
+    table: 'Every layer as a table',
+    columns: { layer: 'Layer (kernel)', milliseconds: 'ms', gflops: 'GFLOP/s', gigabytes: 'GB/s', share: '% of the roofline' },
+    figure: rounded,
   },
 
   networks: {

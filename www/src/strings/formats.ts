@@ -19,6 +19,7 @@ export function formats({ numbers, lists = numbers, times: sign, percentGap }: C
     new Intl.NumberFormat(numbers, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: 'negative' });
   const [none, one, two, three] = [fixed(0), fixed(1), fixed(2), fixed(3)];
   const short = new Intl.NumberFormat(numbers, { notation: 'compact', maximumSignificantDigits: 4 });
+  const significant = new Intl.NumberFormat(numbers, { maximumSignificantDigits: 3 });
   const joined = new Intl.ListFormat(lists);
   /** Attention, three decimals. */
   const attention = (value: number): string => three.format(value).replace('-', '−');
@@ -35,6 +36,8 @@ export function formats({ numbers, lists = numbers, times: sign, percentGap }: C
     whole: (value: number): string => none.format(value),
     /** `12.3M` */
     compact: (value: number): string => short.format(value),
+    /** `0.0123`, three digits that count */
+    rounded: (value: number): string => significant.format(value),
     /** `3×3 and 5×5` */
     list: (items: readonly string[]): string => joined.format(items),
   };
