@@ -4,6 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
+import { en, type Strings } from '../src/strings/en.ts';
+import { ja } from '../src/strings/ja.ts';
 
 /** Where published weights are, and where those addresses redirect to. */
 const WEIGHT_HOSTS = ['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co', 'https://github.com', 'https://*.githubusercontent.com'];
@@ -38,17 +40,20 @@ export function mirrorOrigin(url: string): string {
   return origin;
 }
 
-const manifest = {
-  name: 'SK Lens',
-  short_name: 'SK Lens',
-  description: 'See where a Selective Kernel network puts its attention.',
+/** The install manifest in a language. */
+const manifest = (lang: string, { name, description }: Strings) => ({
+  id: './',
+  name,
+  short_name: name,
+  description,
+  lang,
   start_url: './',
   scope: './',
   display: 'standalone',
   background_color: '#ffffff',
   theme_color: '#ffffff',
   icons: [{ src: './icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' }],
-};
+});
 
 /** Files below `folder`, as paths with slashes. */
 function files(folder: string, below = ''): string[] {
@@ -86,10 +91,12 @@ export function site({ release, mirrors, template }: { release: boolean; mirrors
     },
     transformIndexHtml: () => [
       { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content }, injectTo: 'head-prepend' },
-      { tag: 'link', attrs: { rel: 'manifest', href: './manifest.webmanifest' }, injectTo: 'head' },
+      { tag: 'link', attrs: { rel: 'manifest', href: './manifest.en.webmanifest' }, injectTo: 'head' },
     ],
     closeBundle: () => {
-      writeFileSync(join(folder, 'manifest.webmanifest'), JSON.stringify(manifest));
+      for (const [lang, strings] of Object.entries({ en, ja })) {
+        writeFileSync(join(folder, `manifest.${lang}.webmanifest`), JSON.stringify(manifest(lang, strings)));
+      }
       // A meta element does not reach the worker; hosts that read this file send the policy with its script.
       writeFileSync(join(folder, '_headers'), `/*\n  Content-Security-Policy: ${content}\n  Permissions-Policy: ${PERMISSIONS}\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`);
       if (!release) return;

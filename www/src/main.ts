@@ -2,11 +2,12 @@ import { mount } from 'svelte';
 import * as sklens from 'sklens';
 import App from './App.svelte';
 import { keepOffline, trustOwnScripts } from './lib/secure';
-import { t } from './strings';
+import { begin } from './strings/language.svelte';
 import './styles.css';
 
-document.documentElement.lang = t.language;
 window.sklens = sklens;
 trustOwnScripts();
+// Nothing is shown in a language that the visitor did not ask for.
+await begin();
 mount(App, { target: document.body });
 keepOffline();

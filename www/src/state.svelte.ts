@@ -231,7 +231,7 @@ export class Explorer extends RunningNetwork {
   }
 
   #refuse(name: string, reason = t.errors.unreadable(name)): void {
-    this.error = this.photo ? `${reason} ${t.errors.photoKept}` : reason;
+    this.error = this.photo ? t.sentences([reason, t.errors.photoKept]) : reason;
   }
 
   /** Sets the zoom, kept in range and on the slider's steps. */

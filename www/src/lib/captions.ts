@@ -42,7 +42,7 @@ export function channelsCaption(unit: UnitInfo, current: Result, sweep: readonly
       sentences.push(moves(zooms, large, mean(from), mean(to), turned.length, unit.channels));
     }
   }
-  return sentences.join(' ');
+  return t.sentences(sentences);
 }
 
 /** The chart of all units: how many move, which most, and how many lean to the large kernel now. */
@@ -65,7 +65,7 @@ export function depthCaption(units: readonly UnitInfo[], current: Result, sweep:
   }
   const leaning = units.filter(({ name }) => (difference(current, name) ?? 0) > 0).length;
   sentences.push(t.captions.depthNow(current.scale, large, leaning, units.length));
-  return sentences.join(' ');
+  return t.sentences(sentences);
 }
 
 /** What the visitor's own attention changes: the best class, and the field that the last unit expects to see. */
@@ -79,7 +79,7 @@ export function whatIfCaption(before: Result, after: Result, units: number): str
       ? t.captions.whatIfSame(is.label, was.probability, is.probability)
       : t.captions.whatIfOther(was.label, was.probability, is.label, is.probability);
   const field = t.captions.whatIfField(to.name, from.receptiveField.expected, to.receptiveField.expected);
-  return `${t.captions.whatIfUnits(units)} ${answer} ${field}`;
+  return t.sentences([t.captions.whatIfUnits(units), answer, field]);
 }
 
 /** A receptive field at a place, in fractions of what the network sees. */
@@ -90,7 +90,7 @@ export function fieldCaption(field: ReceptiveField, zoom: number, [x, y]: Point,
     half === undefined || most === undefined || nearly === undefined
       ? t.captions.fieldNothing(unit)
       : t.captions.field(unit, zoom, x, y, shape[1], half, most, nearly);
-  return `${found} ${t.captions.fieldTheory(large, sizes.largest, small, sizes.smallest, sizes.expected)}`;
+  return t.sentences([found, t.captions.fieldTheory(large, sizes.largest, small, sizes.smallest, sizes.expected)]);
 }
 
 /** Fields against zoom or depth: the first and the last, and what forced attention would change at the last. */
@@ -100,7 +100,8 @@ export function fieldChartCaption(rows: readonly ChartRow[], small: string, larg
   if (!first || !last) return '';
   const { smallest, network, largest } = last.sides;
   const moved = t.captions.fieldAgainst(first.x, last.x, first.sides.network ?? 0, network ?? 0);
-  return smallest === null || largest === null ? moved : `${moved} ${t.captions.fieldForced(last.x, small, smallest, large, largest)}`;
+  if (smallest === null || largest === null) return moved;
+  return t.sentences([moved, t.captions.fieldForced(last.x, small, smallest, large, largest)]);
 }
 
 function ends(sweep: readonly Result[]): [number, number] {

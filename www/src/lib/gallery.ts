@@ -1,3 +1,5 @@
+import { t } from '../strings';
+import type { Caption } from '../strings/en';
 import type { Point } from './crop';
 
 /** One entry of `gallery/gallery.json`. */
@@ -17,6 +19,9 @@ export interface GalleryEntry {
   /** Where the object is, as fractions of the photo. */
   centre: Point;
 }
+
+/** An entry in words, in the language that the page speaks. */
+export const captionOf = (entry: GalleryEntry): Caption => t.photo.captions[entry.file] ?? entry;
 
 const folder = () => new URL('gallery/', document.baseURI);
 

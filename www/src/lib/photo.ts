@@ -1,7 +1,7 @@
 /** Photos as the page shows them. */
 import type { ImageInput } from 'sklens';
 import type { Crop } from './crop';
-import type { GalleryEntry } from './gallery';
+import { captionOf, type GalleryEntry } from './gallery';
 
 /** A photo on show, decoded for display. */
 export interface Photo {
@@ -16,6 +16,9 @@ export interface Photo {
   /** The camera that this is a frame of; null once it stands still. */
   live: HTMLVideoElement | null;
 }
+
+/** What the page calls a photo: a title of the gallery, or the file's name. */
+export const nameOf = ({ entry, name }: Photo): string => (entry ? captionOf(entry).title : name);
 
 /** Decodes a photo for display; rejects where the browser cannot. */
 export async function decodePhoto(blob: Blob, name: string, entry: GalleryEntry | null): Promise<Photo> {

@@ -5,7 +5,6 @@ import { MODES, overrideOf, placeInCrop, placeInPhoto, shows, type FieldPoint, t
 import { addressable } from '../lib/permalink';
 import type { Photo } from '../lib/photo';
 import { ZOOM_RANGE, type Explorer } from '../state.svelte';
-import { times } from '../strings';
 import { Question } from './question.svelte';
 
 /** What is measured without asking first, in seconds. */
@@ -115,7 +114,7 @@ export class FieldLens {
   measureZoom(unit: string): void {
     const { spot } = this;
     this.zoom.measure(
-      this.zooms.map((scale) => ({ unit, spot, scale, x: times(scale) })),
+      this.zooms.map((scale) => ({ unit, spot, scale, x: String(scale) })),
       this.#ask,
     );
   }

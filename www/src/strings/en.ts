@@ -3,7 +3,7 @@
 import { formats } from './formats';
 
 const format = formats({ numbers: 'en', lists: 'en-GB', times: '×', percentGap: ' ' });
-const { attention, signed, times, shortTimes, percent, whole, compact, rounded, list } = format;
+const { attention, signed, times, shortTimes, percent, decimals, whole, compact, rounded, list } = format;
 
 /** The first of a class's comma-separated names. */
 export const shortLabel = (label: string): string => label.split(',')[0] ?? label;
@@ -12,19 +12,31 @@ export const shortLabel = (label: string): string => label.split(',')[0] ?? labe
 const counted = (kernels: readonly string[]): string =>
   `${['no', 'one', 'two', 'three', 'four'][kernels.length] ?? kernels.length} ${kernels.length === 1 ? 'kernel' : 'kernels'}, ${list(kernels)}`;
 
+/** A photo of the gallery in words. */
+export interface Caption {
+  title: string;
+  alt: string;
+}
+
 /** The first and the last zoom of a sweep. */
 type Zooms = readonly [number, number];
 
 export const en = {
-  language: 'en',
   format,
+  /** Sentences in a row. */
+  sentences: (parts: readonly string[]) => parts.join(' '),
+  /** Marks around texts that the page puts together; `runIn` follows a heading at the beginning of a line. */
+  marks: { stop: '.', colon: ':', runIn: '.' },
   name: 'SK Lens',
+  /** For the install dialog. */
+  description: 'See where a Selective Kernel network puts its attention.',
   lead: (kernels: readonly string[]) =>
     `This network looks at a photo through ${counted(kernels)}` +
     (kernels.length === 1
       ? ', so there is nothing to choose: its attention is always 1.'
       : ', and decides channel by channel which to trust: zoom in and watch it change its mind.'),
 
+  languages: { label: 'Language', missing: 'That language could not be loaded.' },
   theme: { label: 'Colours', auto: 'Auto', light: 'Light', dark: 'Dark' },
 
   photo: {
@@ -38,6 +50,8 @@ export const en = {
     zoomTo: (zoom: number) => `Zoom to ${shortTimes(zoom)}`,
     keys: 'Drag the box to move it. Wheel, + and − zoom.',
     gallery: 'Gallery',
+    /** Titles and descriptions of the gallery's photos, by file; English ones stand beside the photos. */
+    captions: {} as Readonly<Record<string, Caption>>,
     by: (author: string) => `by ${author}`,
     own: 'Your photo. It stays on this device.',
     counterexample: 'Counterexample',
@@ -72,6 +86,8 @@ export const en = {
     picture: (zoom: number) => `The crop at ${times(zoom)}`,
     top: (zoom: number) => `Best guesses at ${times(zoom)}`,
     waiting: 'waiting for the network',
+    /** What a reader of another language should know of class names. */
+    labels: '',
   },
 
   channels: {
@@ -151,7 +167,7 @@ export const en = {
     units: 'SK units',
     dispatches: 'Dispatches per run',
     time: 'Last call',
-    milliseconds: (value: number) => `${value < 10 ? value.toFixed(1) : whole(Math.round(value))} ms`,
+    milliseconds: (value: number) => `${value < 10 ? decimals(value, 1) : whole(value)} ms`,
     count: whole,
     compact,
     pixels: (size: readonly number[]) => size.join(' × '),
@@ -212,7 +228,7 @@ export const en = {
     sources: { bundled: 'with the page', download: 'to download', link: 'at the publisher' },
     sortBy: (column: string) => `Sort by ${column}`,
     millions: (value: number) => `${value} M`,
-    decimals: (value: number, digits: number) => value.toFixed(digits),
+    decimals,
     figures: (params: number, macs: number) => `${whole(params)} parameters, ${compact(macs)} multiply-adds`,
     weights: {
       bundled: 'Weights come with this page.',
@@ -277,7 +293,7 @@ export const en = {
     useStored: 'Run with the downloaded weights',
     running: (id: string) => `Downloading ${id}`,
     progress: (done: number, total: number | null, speed: number) => {
-      const mega = (bytes: number) => (bytes / 1e6).toFixed(1);
+      const mega = (bytes: number) => decimals(bytes / 1e6, 1);
       const left = total !== null && speed > 0 ? `, ${Math.ceil((total - done) / speed)} s left` : '';
       return `${mega(done)}${total === null ? '' : ` of ${mega(total)}`} MB, ${mega(speed)} MB/s${left}`;
     },
@@ -289,7 +305,7 @@ export const en = {
     wrongFile: 'The file is not the published one: its size or SHA-256 differs. It was deleted.',
     list: 'Weights stored in this browser',
     nothing: 'Nothing is stored.',
-    size: (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`,
+    size: (bytes: number) => `${decimals(bytes / 1e6, 1)} MB`,
     whole: 'complete',
     partial: 'unfinished',
     compared: 'the published one.',
@@ -304,7 +320,7 @@ export const en = {
 
   progress: {
     download: (done: number, total: number) =>
-      `Loading the weights: ${(done / 1e6).toFixed(1)}${total ? ` of ${(total / 1e6).toFixed(1)}` : ''} MB`,
+      `Loading the weights: ${decimals(done / 1e6, 1)}${total ? ` of ${decimals(total / 1e6, 1)}` : ''} MB`,
     weights: 'Reading the weights',
     prepare: 'Preparing the network',
     first: 'First look at the photo',
@@ -461,7 +477,7 @@ export const en = {
     hint: 'Or drop a folder anywhere on the page. JPEG, PNG and WebP. The centre of each photo is enlarged.',
     progress: 'Photos looked at',
     done: (done: number, all: number) => `${whole(done)} of ${whole(all)} photos`,
-    pace: (perSecond: number) => `· ${perSecond.toFixed(1)} a second`,
+    pace: (perSecond: number) => `· ${decimals(perSecond, 1)} a second`,
     left: (seconds: number) =>
       seconds < 90 ? `· about ${Math.ceil(seconds)} s left` : `· about ${whole(Math.ceil(seconds / 60))} min left`,
     pause: 'Pause',

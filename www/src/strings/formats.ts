@@ -32,6 +32,8 @@ export function formats({ numbers, lists = numbers, times: sign, percentGap }: C
     /** `1.5×`, for the three zooms of the paper. */
     shortTimes: (zoom: number): string => `${one.format(zoom)}${sign}`,
     percent: (value: number): string => `${(value < 0.0995 ? one : none).format(value * 100)}${percentGap}%`,
+    /** A number with so many decimals. */
+    decimals: (value: number, digits: number): string => fixed(digits).format(value),
     /** `12,345` */
     whole: (value: number): string => none.format(value),
     /** `12.3M` */

@@ -1,0 +1,598 @@
+/** The page in Japanese. Names of units, networks and classes stay as they are. */
+
+import { shortLabel, type Strings } from './en';
+import { formats } from './formats';
+
+const format = formats({ numbers: 'ja', times: '倍', percentGap: '' });
+const { attention, signed, times, shortTimes, percent, decimals, whole, compact, list } = format;
+
+/** `どちら` of two, `どれ` of more. */
+const which = (kernels: readonly string[]): string => (kernels.length === 2 ? 'どちら' : 'どれ');
+const seconds = (value: number): string => (value < 90 ? `${whole(Math.max(1, Math.ceil(value)))}秒` : `${whole(Math.ceil(value / 60))}分`);
+
+export const ja: Strings = {
+  format,
+  sentences: (parts) => parts.join(''),
+  marks: { stop: '。', colon: '：', runIn: '：' },
+  name: 'SK Lens',
+  description: '選択的カーネルネットワークが注意をどこに向けるかを見るページです。',
+  lead: (kernels) =>
+    kernels.length === 1
+      ? `このネットワークは${list(kernels)}のカーネルだけで写真を見ます。選ぶ余地がないので、注意は常に1です。`
+      : `このネットワークは${list(kernels)}の${kernels.length}種類のカーネルで写真を見て、${which(kernels)}をどれだけ信じるかをチャンネルごとに決めます。ズームして、判断が変わる様子を見てください。`,
+
+  languages: { label: '言語', missing: 'その言語を読み込めませんでした。' },
+  theme: { label: '配色', auto: '自動', light: 'ライト', dark: 'ダーク' },
+
+  photo: {
+    heading: '近づいてみる',
+    open: '写真を開く',
+    hint: 'ドロップや貼り付けもできます',
+    crop: (zoom, x, y) =>
+      `ネットワークが見る範囲：${times(zoom)}、中心は左から${percent(x)}、上から${percent(y)}。矢印キーで動かし、プラスとマイナスでズームします。`,
+    cropRole: '切り出し枠',
+    zoom: 'ズーム',
+    zoomTo: (zoom) => `${shortTimes(zoom)}にズーム`,
+    keys: '枠はドラッグで動きます。ホイール、＋、−でズームします。',
+    gallery: 'ギャラリー',
+    captions: {
+      'red-panda.jpg': { title: 'レッサーパンダ', alt: '赤茶色と白の顔をしたレッサーパンダが、苔むした枝の向こうからこちらを見ている。' },
+      'bison.jpg': { title: 'バイソン', alt: '鮮やかな緑の草地にバイソンが横向きに立ち、後ろに群れが見える。' },
+      'german-shepherd.jpg': { title: 'ジャーマン・シェパード', alt: '枯れ草の中に横向きに立つジャーマン・シェパードが、舌を出してカメラを見ている。' },
+      'koala.jpg': { title: 'コアラ', alt: 'コアラが木の股に座り、片腕で幹につかまっている。' },
+      'penguin.jpg': { title: 'ヒゲペンギン', alt: 'ヒゲペンギンが翼を広げ、苔の生えた地面をカメラの方へ歩いてくる。' },
+      'camels.jpg': { title: 'ラクダ', alt: 'フタコブラクダとその子が乾いた草原を横切って歩く。' },
+      'egyptian-cat.jpg': { title: '猫のチェルシー', alt: '緑の目をしたトラ猫の顔を、すぐ近くから写したもの。' },
+      'espresso.jpg': { title: 'エスプレッソ', alt: '木のテーブルの上、赤い受け皿とスプーンを添えた赤いカップのエスプレッソ。' },
+      'dragonfly.jpg': { title: 'トンボ', alt: '透き通った羽をした黄色いトンボが、小枝の先にとまっている。' },
+      'alp.jpg': { title: 'ピコス・デ・エウロパ', alt: '草の斜面を越えて、残雪のある灰色の山々へ道が続く。' },
+      'viaduct.jpg': { title: 'ポン・デュ・ガール', alt: '石のアーチを幾重にも積んだローマの水道橋ポン・デュ・ガールが、木々の茂る谷に架かる。' },
+      'fig.jpg': { title: '器のイチジク', alt: '熟したイチジクの半分が、灰色の石の上の鮮やかな赤い木の器に入っている。' },
+    },
+    by: (author) => `撮影：${author}`,
+    own: 'あなたの写真です。この端末の外へは送られません。',
+    drop: 'ここにドロップして解析',
+    alternative: (name) => `あなたの写真${name ? `「${name}」` : ''}`,
+    none: 'まず写真を開いてください',
+  },
+
+  inputs: {
+    heading: 'いまネットワークが見ているもの',
+    paper: '論文の3つのズーム',
+    note: (size) => `論文の4.4節のとおり、同じ写真を拡大し、切り出した部分を${size}画素にそろえます。どの図もこの3つを比べています。`,
+    picture: (zoom) => `${times(zoom)}での切り出し`,
+    top: (zoom) => `${times(zoom)}での予測の上位`,
+    waiting: 'ネットワークを待っています',
+    labels: 'クラス名はWordNetの英語名のままです。',
+  },
+
+  channels: {
+    heading: '1つのユニットの中',
+    unit: 'SKユニット',
+    none: 'このネットワークにはSKユニットがないので、示すべき注意がありません。',
+    stage: (stage) => `ステージ${stage}`,
+    meaning: (kernels) =>
+      kernels.length === 1
+        ? `カーネルは${list(kernels)}だけなので、どのチャンネルの注意もすべてここに集まります。`
+        : `注意は場所ごとではなく、画像全体についてチャンネルごとに1つ決まります。${list(kernels)}への割合を足すと1になります。`,
+    means: '16チャンネルごとの平均',
+    raw: '全チャンネル',
+    view: '表示',
+    axis: (large) => `${large}への注意`,
+    channel: 'チャンネル',
+    chart: (unit, large) => `折れ線グラフ：${unit}の各チャンネルの${large}への注意。線はズームごとに1本`,
+    table: (unit) => `${unit}を表で見る`,
+    columns: { channels: 'チャンネル', channel: 'チャンネル', now: (zoom) => `現在（${times(zoom)}）` },
+  },
+
+  depth: {
+    heading: '最初のユニットから最後のユニットまで',
+    axis: (large, small) => `平均 ${large} − ${small}`,
+    chart: (large, small) =>
+      `棒グラフ：各SKユニットの平均の注意、${large}から${small}を引いた値。1.0倍、1.5倍、2.0倍を浅い順に並べ、線が現在のズームを示す`,
+    towards: (kernel) => `${kernel}寄り`,
+    table: '全ユニットを表で見る',
+    columns: { unit: 'ユニット', now: (zoom) => `現在（${times(zoom)}）` },
+    hint: 'ユニットをクリックすると中が見えます。',
+  },
+
+  engine: {
+    heading: 'エンジンとネットワーク',
+    runs: (backend, adapter) => `${backend === 'gpu' ? 'GPU' : 'CPU'}：${adapter}`,
+    choose: '実行先',
+    choices: { auto: '自動', gpu: 'GPU', cpu: 'CPU' },
+    network: 'ネットワーク',
+    change: 'ネットワークを変える',
+    random: '重みは乱数です。注意にも予測にも意味はありません。',
+    ambiguous: (file, others) => `「${file}」は${list(others)}にも合います。違いは膨張率など、重みには表れない点だけです。`,
+    reconsider: '別のネットワークを選ぶ',
+    parameters: 'パラメータ数',
+    macs: '積和演算数',
+    input: '入力',
+    classes: 'クラス数',
+    units: 'SKユニット数',
+    dispatches: '1回あたりのディスパッチ数',
+    time: '直前の計算時間',
+    milliseconds: (value) => `${value < 10 ? decimals(value, 1) : whole(value)}ミリ秒`,
+    count: whole,
+    compact,
+    pixels: (size) => size.join(' × '),
+    opening: 'エンジンを起動しています',
+    trained: '学習データ',
+    epochs: (dataset, epochs) => `${dataset}、${epochs}エポック`,
+    accuracy: 'トップ1、トップ5正解率',
+    percentages: (top1, top5) => `${top1}%、${top5}%`,
+    licence: '重みのライセンス',
+    card: 'モデルカード（英語）',
+  },
+
+  networks: {
+    heading: 'ネットワーク',
+    close: '閉じる',
+    parts: { list: '一覧', build: '自分で組み立てる', stored: '保存した重み' },
+    part: '表示',
+    search: '検索',
+    searchHint: '名前または分類',
+    none: 'その名前のネットワークはありません。',
+    groups: { paper: '論文', ablation: 'アブレーション', timm: 'timm', baseline: 'ベースライン' },
+    caption: (count) =>
+      `${count}種類のネットワーク。積和演算数は、この入力サイズでの畳み込みと全結合層のものです。論文は選択（Select）の分も数えています。`,
+    columns: {
+      name: 'ネットワーク',
+      group: '分類',
+      params: 'パラメータ数',
+      macs: '積和演算数',
+      withSelect: '選択を含む',
+      units: 'SKユニット数',
+      paperParams: '論文のパラメータ数',
+      paperGflops: '論文のGFLOPs',
+      paperError: '論文の誤り率',
+      top1: 'トップ1',
+      weights: '重み',
+    },
+    sources: { bundled: 'ページに付属', download: 'ダウンロード可', link: '公開元にあり' },
+    sortBy: (column) => `${column}で並べ替え`,
+    millions: (value) => `${value} M`,
+    decimals,
+    figures: (params, macs) => `パラメータ${whole(params)}個、積和演算${compact(macs)}回`,
+    weights: {
+      bundled: '重みはこのページに付属しています。',
+      file: '重みはこのページに付属していません。重みファイルを開くか、乱数の重みで動かしてみてください。',
+    },
+    useBundled: '実行',
+    recognise: '重みファイルを開く',
+    openFile: (network) => `${network}として重みファイルを開く`,
+    useRandom: '乱数の重みで実行',
+    randomNote: '乱数の重みで分かるのは、動くことと速さだけです。注意にも予測にも意味はありません。',
+    pending: (file) => `「${file}」はどのネットワークの重みですか。下から選んでください。`,
+    useFile: (file, network) => `「${file}」を${network}として開く`,
+    unknown: (file, closest, count) => `「${file}」に合うネットワークはこの一覧にありません。最も近いのは${closest}で、${count}個のテンソルが異なります：`,
+    misfit: '開けませんでした。前のネットワークはそのまま動いています。',
+    waiting: 'エンジンはまだ起動中です。',
+    opening: 'ネットワークを開いています',
+    provisional: '論文に分岐の記載がないため、仮の解釈です。',
+    build: {
+      family: '系統',
+      families: { sknet: 'SKNet（ボトルネック型）', sk_shufflenet_v2: 'SK-ShuffleNetV2' },
+      depths: '各ステージのユニット数',
+      widths: '各ステージ後のチャンネル数',
+      width: '最初のステージの分岐の幅',
+      out_width: '最初のステージの出力の幅',
+      head: '最後の畳み込みのチャンネル数',
+      groups: 'グループ数 G',
+      r: '縮小率 r',
+      l: '注意の幅の下限 L',
+      classes: 'クラス数',
+      side: '入力の一辺（画素）',
+      attention: '注意を使う（なしなら単純な和）',
+      split_input: '各分岐がチャンネルの一部だけを読む',
+      ceil_mode: '著者実装のステムのプーリング',
+      small_input: '小さい画像用のステム',
+      branches: '分岐の数 M',
+      branch: (index) => `分岐${index + 1}`,
+      kernel: 'カーネル',
+      dilation: '膨張率',
+      own: '独自のグループ数',
+      add: '分岐を足す',
+      remove: '減らす',
+      run: '乱数の重みで実行',
+      file: '重みファイルで実行',
+      export: 'JSONで保存',
+      import: 'JSONを開く',
+      nearest: '論文で最も近いもの',
+      yours: 'あなたのもの',
+      badFile: (message) => `この記述は読み取れません：${message}`,
+    },
+  },
+
+  downloads: {
+    offer: (repository, host, megabytes) => `${host}の${repository}、約${megabytes} MB。`,
+    licence: 'ライセンス：',
+    link: (name, host, megabytes) =>
+      `${name}、約${megabytes} MB。${host}はほかのページからの読み取りを許すとは限りません。ファイルをそこからダウンロードして、ここで開いてください。`,
+    linked: 'ファイルへ',
+    start: 'ダウンロード',
+    resume: 'ダウンロードを続ける',
+    cancel: 'やめる',
+    useStored: 'ダウンロードした重みで実行',
+    running: (id) => `${id}をダウンロード中`,
+    progress: (done, total, speed) => {
+      const mega = (bytes: number) => decimals(bytes / 1e6, 1);
+      const left = total !== null && speed > 0 ? `、残り約${seconds((total - done) / speed)}` : '';
+      return `${mega(done)}${total === null ? '' : ` / ${mega(total)}`} MB、毎秒${mega(speed)} MB${left}`;
+    },
+    cancelled: 'ダウンロードをやめました。届いた分は残してあります。',
+    unreachable: (url, reason) =>
+      `${url}に接続できません。ほかのサイトのページに読み取りを許していないか、このページが問い合わせてよいホストではない可能性があります（${reason}）。ミラーかファイルを使えば解決するかもしれません。`,
+    refused: (url, status) => `${url}の応答は${status}でした。`,
+    brokenOff: '接続が切れました。届いた分は残してあります。もう一度ダウンロードすると続きから始まります。',
+    wrongFile: '公開されているファイルと大きさまたはSHA-256が異なるため、削除しました。',
+    list: 'このブラウザーに保存した重み',
+    nothing: '何も保存されていません。',
+    size: (bytes) => `${decimals(bytes / 1e6, 1)} MB`,
+    whole: '完了',
+    partial: '途中',
+    remove: (id) => `${id}を削除`,
+    mirror: 'ダウンロード元',
+    badMirror: 'httpまたはhttpsのアドレスではありません。',
+    mirrorHint:
+      'Hugging Faceと同じ構成のホストで、このページの作成時に許可されたもの。ページのアドレスに?mirror=アドレスと付けても指定できます。',
+    unsupported: 'このブラウザーにはダウンロードの保存場所がありません。',
+  },
+
+  progress: {
+    download: (done, total) => `重みを読み込み中：${decimals(done / 1e6, 1)}${total ? ` / ${decimals(total / 1e6, 1)}` : ''} MB`,
+    weights: '重みを読み取っています',
+    prepare: 'ネットワークを準備しています',
+    first: '写真を初めて見ています',
+    slow: 'ネットワークが見ています',
+  },
+
+  status: (zoom, label, probability) => `${times(zoom)}：${label}、${percent(probability)}。`,
+
+  errors: {
+    dismiss: '閉じる',
+    unreadable: (name) => `「${name}」はここで読み取れる画像ではありません。JPEG、PNG、WebPなら必ず読めます。`,
+    photoKept: '前の写真をそのまま表示します。',
+    noPhoto: '画像が含まれていませんでした。JPEG、PNG、WebPのファイルをドロップするか貼り付けてください。',
+    gallery: 'ギャラリーを読み込めませんでした。ご自分の写真は使えます。',
+    engine: (choice, message) => `実行先「${choice}」を起動できませんでした。${message}`,
+    stopped: (message) => `${message} 起動し直しています。`,
+    replaced: (cause, engine) => `${cause.replace(/\.?$/, '.')} ${engine}で自動的に続けます。`,
+    movedToCpu: (message) => `${message.replace(/\.?$/, '.')} CPUが引き継ぎます。`,
+    noModel: 'このページにはネットワークが付属していません。',
+  },
+
+  views: {
+    label: '画面',
+    names: {
+      zoom: 'ズーム',
+      network: 'ネットワーク',
+      field: '受容野',
+      'what-if': 'もしも',
+      stimuli: '刺激図形',
+      collections: 'コレクション',
+      tour: 'ツアー',
+    },
+    loading: 'この画面を読み込んでいます',
+    undo: '元に戻す',
+    undoHint: '写真、ズーム、中心を1つ前に戻す（Ctrl Z）',
+    link: 'リンクをコピー',
+    copied: 'コピーしました',
+  },
+
+  save: {
+    label: '保存',
+    of: (chart) => `保存：${chart}`,
+  },
+
+  play: { start: 'ズームを再生', stop: '一時停止' },
+
+  field: {
+    heading: '1か所から見えるもの',
+    lead: 'ユニットと場所を選んでください。その場所でのユニットの出力を各画素がどれだけ動かすかを、逆伝播で測って熱で示します。',
+    place: (x, y) => `場所：ネットワークが見る範囲の左から${percent(x)}、上から${percent(y)}。矢印キーで動かします。`,
+    placeRole: '場所の目印',
+    hint: '画像をクリックすると場所が動きます。目印にフォーカスがあるときは矢印キーでも動きます。',
+    gradient: '勾配の中の注意',
+    gradients: { fixed: '固定', differentiated: '微分する' },
+    gradientNote: {
+      fixed: '固定：注意を与えられたものとして扱うので、理論受容野の中の画素だけが作用します。',
+      differentiated: '微分する：画素は注意を通しても作用します。注意は画像全体から求めるので、どの画素もすべての場所に作用しえます。',
+    },
+    chart: (unit) => `写真に重ねたヒートマップ：ある場所での${unit}の受容野`,
+    share: (share) => `${Math.round(share * 100)}%`,
+    legend: {
+      label: '線',
+      square: '熱の50、90、99%を含む正方形',
+      expected: (pixels) => `注意から予想される幅 ${Math.round(pixels)}画素`,
+      theoretical: (pixels) => `見える限界 ${pixels}画素`,
+      beyond: '画像の外まで届く',
+    },
+    modes: { smallest: (kernel) => `すべて${kernel}`, network: 'ネットワークの判断', largest: (kernel) => `すべて${kernel}` },
+    compare: '注意が違えばどうなるか',
+    compareNote: '同じ場所で、全ユニットを1種類のカーネルに固定したもの。正方形は熱の90%を含みます。',
+    within: (side) => (side === null ? '作用なし' : `${side}画素に90%`),
+    heat: (mode, side) => (side === null ? `${mode}：この場所には何も作用しません。` : `${mode}：ヒートマップ。90%が${side}画素の中にあります。`),
+    table: '幅を表で見る',
+    columns: { width: '幅（画素）' },
+    rows: { expected: '予想', theoretical: '理論' },
+    map: 'ヒートマップをCSVで保存',
+    zoom: 'ズームと受容野',
+    depth: '深さと受容野',
+    zoomChart: (unit) => `折れ線グラフ：ズームに対する${unit}の受容野の幅`,
+    depthChart: '折れ線グラフ：各ユニットの受容野の幅、浅い順',
+    axis: '入力の画素',
+    unit: 'ユニット',
+    input: (side) => `入力全体 ${side}画素`,
+    chartTable: 'この図を表で見る',
+    chartColumns: { smallest: '最小', largest: '最大', expected: '予想' },
+    chartLegend: { band: '理論値、最小カーネルから最大カーネルまで', expected: '注意からの予想', side: (mode) => `熱の90%：${mode}` },
+    measure: (value) => `測定する（約${seconds(value)}）`,
+    measuring: (done, all) => `測定中：${all}点中${done}点`,
+    stop: '中止',
+    pixels: (value) => `${Math.round(value * 10) / 10}`,
+  },
+
+  whatIf: {
+    heading: '自分で決めてみる',
+    lead: '各カーネルをどれだけ重んじるかを、1つのユニットまたは全ユニットについて、ネットワークの代わりに決めてください。ネットワークの答えがどう変わるかを見られます。',
+    scope: '注意を置き換える範囲',
+    everyUnit: '全ユニット',
+    oneUnit: (unit) => `${unit}だけ`,
+    attention: '注意',
+    network: 'ネットワークの判断',
+    all: (kernel) => `すべて${kernel}`,
+    uniform: '均等（単純な和）',
+    swap: '入れ替え',
+    freeze: (zoom) => `${zoom}のときの値`,
+    share: (kernel) => `${kernel}の割合`,
+    off: (unit, channels) => `${unit}で切るチャンネル（1～${channels}）`,
+    wrong: (channels) => `チャンネルは1から${channels}まで、「3, 7-9」のように書いてください。`,
+    undo: '設定を元に戻す',
+    reset: 'ネットワークに任せる',
+    answer: 'ネットワークの答え',
+    class: 'クラス',
+    without: '自然のまま',
+    with: 'あなたの設定',
+    chart: (large, small) => `棒グラフ：各SKユニットの平均の注意、${large}から${small}を引いた値。自然のままとあなたの設定`,
+  },
+
+  stimuli: {
+    heading: '猫でもラクダでもなく',
+    lead: '神経科学の出発点、大きさのある図形です。図形はページのどこでも写真の代わりになります。曲線は、1つの値だけを増やし、ほかを変えないときの全ユニットの動きを示します。',
+    pattern: '図形',
+    kinds: { disc: '円', bar: '棒', grating: '縞' },
+    parameters: { size: '大きさ', frequency: '空間周波数', contrast: 'コントラスト', orientation: '方位' },
+    against: '横軸',
+    value: (parameter, value) =>
+      parameter === 'orientation' ? `${value}°` : parameter === 'frequency' ? `${value}周期` : `${Math.round(value * 100)}%`,
+    moves: (parameter, from, to, rising, units, large) =>
+      `${parameter}を${from}から${to}に変えると、${units}ユニット中${rising}ユニットが初めより${large}寄りになります。`,
+  },
+
+  collections: {
+    heading: '1枚だけでは語れない',
+    lead: 'フォルダーの写真すべてを、論文の3つのズームで見せます。サブフォルダーがそれぞれ1つのクラスになります。写真はこの端末の外へは送られず、その間もほかの画面を使えます。',
+    folder: 'フォルダーを選ぶ',
+    photos: '写真を選ぶ',
+    gallery: 'ギャラリーを使う',
+    hint: 'フォルダーをページのどこかにドロップしてもかまいません。JPEG、PNG、WebPに対応。各写真の中央を拡大します。',
+    progress: '見終えた写真',
+    done: (done, all) => `${whole(all)}枚中${whole(done)}枚`,
+    pace: (perSecond) => `・毎秒${decimals(perSecond, 1)}枚`,
+    left: (value) => `・残り約${seconds(value)}`,
+    pause: '一時停止',
+    go: '続ける',
+    again: (model) => `${model}で最初から`,
+    stopped: (model, why) => `このコレクションは停止しました：${why} 下の数値は、そこまでの${model}のものです。`,
+    missing: (count) => `${whole(count)}個のファイルを読み取れませんでした`,
+    phases: {
+      empty: () => '',
+      running: (_done, all) => `${whole(all)}枚の写真を見ています。`,
+      waiting: (done, all) => `${whole(all)}枚中${whole(done)}枚で一時停止しています。`,
+      done: (done) => `${whole(done)}枚の写真をすべて見終えました。`,
+      stopped: (done, all) => `${whole(all)}枚中${whole(done)}枚で停止しました。`,
+    },
+    spread: '全写真での各ユニット',
+    spreadChart: (large, small) =>
+      `点グラフ：全写真での各SKユニットの平均の注意、${large}から${small}を引いた値。1.0倍、1.5倍、2.0倍。棒は標準偏差`,
+    bars: '棒：±標準偏差',
+    rises: (photos, rising, units, large, most, share) =>
+      `${whole(photos)}枚の写真の平均では、1.0倍から2.0倍にかけて${units}ユニット中${rising}ユニットが${large}寄りに動きます。最も多くの写真でそう動くのは${most}で、${percent(share)}の写真です。`,
+    classes: (unit) => `クラスごとの${unit}`,
+    classesChart: (unit, large, small) =>
+      `点グラフ：各クラスでの${unit}の平均の注意、${large}から${small}を引いた値。1.0倍の四角と1.5倍の丸を線で結ぶ`,
+    classesRise: (unit, rising, classes, large) => `${unit}では、${classes}クラス中${rising}クラスが1.0倍のときより1.5倍のときに${large}寄りです。`,
+    classesTable: '全クラスを表で見る',
+    columns: { unit: 'ユニット', deviation: '±', rising: '増える割合', class: 'クラス', photos: '写真' },
+    whole: 'すべて保存：',
+    rowsFile: '全写真をCSVで',
+    summaryFile: '要約をJSONで',
+  },
+
+  network: {
+    heading: 'ネットワークの中を進む',
+    lead: (kernels) =>
+      kernels.length === 1
+        ? `写真はこれらのSKユニットを上から下へ通ります。どのユニットにも${list(kernels)}の分岐だけがあります。ユニットを選ぶと中の数値が見えます。`
+        : `写真はこれらのSKユニットを上から下へ通ります。各ユニットで${list(kernels)}に分かれ、また1つになります。ユニットを選ぶと中の数値が見えます。`,
+    key: '太い分岐ほど、平均して多くの注意を受けています。',
+    photo: '写真 ↓',
+    classes: (count) => `↓ ${whole(count)}クラス`,
+    inside: (unit, zoom) => `${zoom}での${unit}の中`,
+    oneValue: '注意はチャンネルごとに1つの値で、画像のどの場所でも同じです。',
+    split: '分割',
+    splitText: (branches, shape) =>
+      branches === 1
+        ? `畳み込みにバッチ正規化とReLUが続き、${shape}個の値を出します。`
+        : `同じ入力に${branches}つの畳み込みを行い、それぞれにバッチ正規化とReLUが続きます。それぞれ${shape}個の値を出します。`,
+    fuse: '融合',
+    fuseText: (places, channels, hidden) =>
+      `分岐を足し合わせ、チャンネルごとに${whole(places)}か所を平均して${channels}個の数 s にします。さらに1つの層が${hidden}個の数 z に縮めます。`,
+    select: '選択',
+    selectText: '2つの層が z から分岐とチャンネルごとのロジットを求め、分岐についてのソフトマックスがこれを注意に変え、その注意が分岐に重みを付けます。',
+    cost: (params, macs) => `パラメータ${whole(params)}個、積和演算${compact(macs)}回`,
+    channel: (channel) => `チャンネル${channel}`,
+    picture: (kernel, channel) => `${kernel}の分岐、チャンネル${channel}`,
+    output: (channel) => `出力、チャンネル${channel}`,
+    pooled: 'プーリング後のベクトル s',
+    z: '縮めたベクトル z',
+    logits: (kernel) => `${kernel}のロジット`,
+    softmax: (kernel) => `${kernel}の割合`,
+    vector: (name, count, low, high) => `棒グラフ：${name}、${attention(low)}から${attention(high)}までの${count}個の値`,
+    range: (count, low, high) => `${count}個：${attention(low)} … ${attention(high)}`,
+    note: (count) => `出力の平均が大きい${count}チャンネルを示します。黒はゼロで、明るさの尺度はすべての画像に共通です。`,
+  },
+
+  trend: {
+    heading: 'ズームに対する各ユニットの動き',
+    chart: (large, small) => `小さな折れ線グラフ、SKユニットごとに1つ、浅い順：変化させた値に対する平均の注意、${large}から${small}を引いた値`,
+    table: 'これらの曲線を表で見る',
+    zoomMoves: (rising, units, large) => `1倍から3倍にかけて、${units}ユニット中${rising}ユニットが${large}寄りに動きます。`,
+    most: (unit, from, to) => `最も動くのは${unit}で、${signed(from)}から${signed(to)}に変わります。`,
+  },
+
+  tour: {
+    entry: '初めての方はツアーへ',
+    steps: 'ツアーのステップ',
+    of: (step, count) => `${count}ステップ中${step}`,
+    back: '戻る',
+    next: '次へ',
+    keys: '← と → でページをめくれます。',
+    live: (view) => `実際に見る：${view}`,
+    loading: 'ツアーを開いています',
+    photo: '写真',
+    crop: (title, zoom) => `${times(zoom)}でネットワークが見る「${title}」`,
+    was: (value) => `以前：${value}`,
+    bars: (large, small) => `各ユニットの平均の注意、${large}から${small}を引いた値。最初から最後まで`,
+    window: {
+      name: '窓',
+      heading: 'ニューロンは窓からのぞく',
+      text: [
+        '視覚野の細胞は、目に映るもののうち1つの区画に反応します。これを受容野といいます。区画は固定されていません。同じ細胞でも、そこに何があるかによって、見る範囲が広くなったり狭くなったりします。',
+        'ふつうの畳み込みネットワークでは、区画の大きさは作ったときに決まっています。選択的カーネル（SK）ネットワークは、画像ごとに選び直します。これはそのニューロンの1つで、これを動かすところが明るく見えます。',
+      ],
+      neuron: 'ニューロンのあるユニット',
+      kernels: 'カーネル',
+      kinds: { smallest: (small) => `${small}だけ`, network: 'ネットワークが選ぶ', largest: (_, large) => `${large}だけ` },
+      picture: (unit, kernels, side) => `${unit}の1つのニューロンを動かすもの。カーネル：${kernels}。正方形の幅は${side}画素。`,
+      sides: (share, unit, chosen, of) =>
+        `${unit}のこのニューロンを動かすものの${percent(share)}は、幅${chosen}画素の正方形の中にあります。ネットワーク全体が見るのは${of}画素です。`,
+      others: (small, least, large, most) => `${small}だけなら${least}画素、${large}だけなら${most}画素になります。`,
+    },
+    kernels: {
+      name: 'カーネル',
+      heading: '1枚の画像に2つのカーネル',
+      text: [
+        'カーネルは、画像の上を滑る小さな重みの格子です。止まった場所ごとに、覆った値に重みを掛けて足し合わせます。その和が新しい画像になります。',
+        'SKユニットは、同じ画像の上で2つのカーネルを滑らせます。',
+      ],
+      weights: (weights, dilation) => (dilation > 1 ? `重み${weights}個、${dilation}画素おき` : `重み${weights}個、すき間なし`),
+      same: (weights) => `どちらも重みは${weights}個なので、広く見ても費用は増えません。`,
+      slide: '2つのカーネルを滑らせる',
+      place: (column, row) => `${column}列${row}行`,
+      input: (unit, channel) => `${unit}への入力、チャンネル${channel}`,
+      output: (kernel) => `${kernel}が作る画像`,
+      sums: (column, row, small, a, large, b) =>
+        `${column}列${row}行で、${small}は${attention(a)}、${large}は${attention(b)}になります。1が白です。負の和は0とみなします。`,
+    },
+    unit: {
+      name: 'ユニット',
+      heading: '分割、融合、選択',
+      split: (branches, channels) => `${branches}つのカーネルが、${channels}チャンネルのそれぞれについて${branches}枚の画像を作ります。`,
+      fuse: (places, channels, hidden) =>
+        `それらを足し合わせ、チャンネルごとに${whole(places)}か所を平均して1つの数にします。小さな層が${channels}個の数を${hidden}個に縮めます。これが画像全体の要約です。`,
+      select: '要約から、各カーネルをどれだけ信じるかをチャンネルごとに求めます。割合は足すと1になります。画像に割合を掛けて足し合わせます。',
+      channel: 'チャンネル',
+      share: (large) => `${large}の割合`,
+      decided: (channel, share, large) =>
+        `ネットワークはチャンネル${channel}で${large}に${attention(share)}の割合を与えました。スライダーを動かすと、別の決め方を試せます。`,
+      set: (share, large, decided) => `あなたは${large}に${attention(share)}の割合を与えました。ネットワークが与えたのは${attention(decided)}です。`,
+      reset: 'ネットワークの判断に戻す',
+      branch: (kernel, share) => `${kernel} × ${attention(share)}`,
+      sum: '次へ進む画像',
+      pooled: (count) => `${count}チャンネルの平均`,
+      squeezed: (count) => `${count}個に縮めたもの`,
+    },
+    attention: {
+      name: '注意',
+      heading: '各ユニットはどちらを信じるか',
+      text: [
+        'この割合を注意（アテンション）と呼びます。チャンネルごとに1つの値で、画像のどの場所でも同じです。チャンネルについて平均すると、ユニット全体がどちらに傾いているかが分かります。',
+      ],
+      number: (large, small) => `数値は、${large}の平均の割合から${small}のものを引いた値です。0ならどちらにも傾いていません。`,
+      lean: (photo, large, leaning, units) => `「${photo}」では、${units}ユニット中${leaning}ユニットが${large}に傾いています。`,
+      ends: (most, high, least, low) => `最も高いのは${most}の${signed(high)}、最も低いのは${least}の${signed(low)}です。`,
+      channels: (unit, large, preferring, channels) =>
+        `平均に隠れるものは多くあります。${unit}の中では、${channels}チャンネル中${preferring}チャンネルが${large}により大きな割合を与えています。`,
+      spread: (unit, low, from, high, to) =>
+        `これらの写真の間で最も違うのは${unit}で、「${low}」では${signed(from)}、「${high}」では${signed(to)}です。`,
+    },
+    zoom: {
+      name: 'ズーム',
+      heading: '近づいてみる',
+      text: [
+        'ユニットが見ているものに応じて窓を選ぶなら、物が大きく写るほど大きいカーネルが求められるはずです。論文の実験もこれです。写真を拡大して、ユニットを見てください。',
+      ],
+      slider: 'ズーム',
+      start: 'ズームしてみてください。1倍のときの各ユニットの位置が線で残ります。',
+      moved: (zoom, large, rising, units) => `1倍から${times(zoom)}にかけて、${units}ユニット中${rising}ユニットが${large}寄りに動きます。`,
+      most: (unit, change) => `最も動くのは${unit}で、変化は${signed(change)}です。`,
+      guess: (label, probability) => `最有力の予測：${shortLabel(label)}、${percent(probability)}。`,
+      guesses: '予測の上位',
+      all: (zoom, large, following, photos) =>
+        `この${photos}枚のうち${following}枚では、1倍から${shortTimes(zoom)}にかけて半数を超えるユニットが${large}寄りに動きます。1枚ずつではどちらにもなりえます。論文はデータセット全体で平均しています。`,
+    },
+    own: {
+      name: 'あなたの写真',
+      heading: 'あなたの番です',
+      text: ['写真をこのページのどこかにドロップするか、貼り付けるか、開いてください。ネットワークはあなたの端末で動き、写真は外へ送られません。'],
+      loading: 'ネットワークを読み込んでいます。写真はもう選べます。',
+      did: (photo, zoom) => `${times(zoom)}の「${photo}」にネットワークがしたこと`,
+      didUnnamed: (zoom) => `${times(zoom)}のあなたの写真にネットワークがしたこと`,
+      guess: (label, probability, classes) =>
+        `知っている${whole(classes)}種類のうち、最もありそうなのは${shortLabel(label)}（${percent(probability)}）だと見ています。`,
+      more: 'さらに見る',
+      views: {
+        zoom: 'ズームと移動、ズームに対する全ユニットの動き',
+        network: 'ユニットに入って実際の数値を見る',
+        field: '写真のある場所からユニットがどの画素を見ているか',
+        'what-if': '注意を自分で決め、何が変わるかを見る',
+        stimuli: '写真の代わりに円、棒、縞を見せる',
+        collections: 'フォルダーの写真すべてで同じことをする',
+      },
+    },
+  },
+
+  legend: {
+    heading: 'ズーム',
+    now: (zoom) => `現在（${times(zoom)}）`,
+  },
+
+  captions: {
+    channelsNow: (unit, zoom, channels, large, mean, low, high) =>
+      `${times(zoom)}の${unit}では、${whole(channels)}チャンネルの${large}への注意は平均${attention(mean)}（${attention(low)}～${attention(high)}）です。`,
+    channelsRise: (zooms, large, from, to, turned, channels) =>
+      `${shortTimes(zooms[0])}から${shortTimes(zooms[1])}にかけて平均は${attention(from)}から${attention(to)}に上がり、${channels}チャンネル中${turned}チャンネルが${large}寄りに動きます。`,
+    channelsFall: (zooms, large, from, to, turned, channels) =>
+      `${shortTimes(zooms[0])}から${shortTimes(zooms[1])}にかけて平均は${attention(from)}から${attention(to)}に下がり、${channels}チャンネル中${turned}チャンネルが${large}から離れます。`,
+    channelsSame: (zooms, at) => `${shortTimes(zooms[0])}から${shortTimes(zooms[1])}にかけて平均は${attention(at)}のままです。`,
+    depthMove: (zooms, large, rising, units) =>
+      `${shortTimes(zooms[0])}から${shortTimes(zooms[1])}にかけて、${units}ユニット中${rising}ユニットが${large}寄りに動きます。`,
+    depthMost: (unit, change) => `最も動くのは${unit}で、変化は${signed(change)}です。`,
+    whatIfNothing: '何も置き換えていません。両側ともネットワーク自身の判断です。',
+    whatIfUnits: (units) => `${units}ユニットを置き換えると、`,
+    whatIfSame: (label, from, to) => `最有力の予測は${shortLabel(label)}のままですが、${percent(from)}から${percent(to)}に変わります。`,
+    whatIfOther: (from, was, to, is) => `最有力の予測は${shortLabel(from)}（${percent(was)}）から${shortLabel(to)}（${percent(is)}）に変わります。`,
+    whatIfField: (unit, from, to) => `${unit}が見ると予想される受容野の幅は、${Math.round(from)}画素から${Math.round(to)}画素になります。`,
+    field: (unit, zoom, x, y, input, half, most, nearly) =>
+      `${times(zoom)}の${unit}、左から${percent(x)}、上から${percent(y)}の場所：出力を動かすものの半分は、入力の幅${input}画素のうち${half}画素の中に、90%は${most}画素、99%は${nearly}画素の中にあります。`,
+    fieldNothing: (unit) => `この場所での${unit}の出力を動かすものは、画像の中にありません。`,
+    fieldTheory: (large, largest, small, smallest, expected) =>
+      `すべて${large}なら${largest}画素、すべて${small}なら${smallest}画素まで見えます。この写真での注意なら${Math.round(expected)}画素です。`,
+    fieldAgainst: (from, to, first, last) => `90%を含む正方形の幅は、${from}から${to}にかけて${first}画素から${last}画素になります。`,
+    fieldForced: (at, small, smallest, large, largest) => `${at}では、すべて${small}なら${smallest}画素、すべて${large}なら${largest}画素です。`,
+    depthNow: (zoom, large, leaning, units) => `${times(zoom)}では${units}ユニット中${leaning}ユニットが${large}に傾いています。`,
+  },
+};
