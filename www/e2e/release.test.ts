@@ -50,15 +50,20 @@ test('works below a path, then without a server', async () => {
     const script = document.querySelector<HTMLScriptElement>('script[type=module]')?.src as string;
     return (await fetch(script)).headers.get('content-security-policy');
   });
+  await page.getByRole('combobox', { name: 'Language' }).selectOption('ja');
+  await page.getByRole('heading', { name: 'エンジンとネットワーク' }).waitFor();
   expect(policy, 'the service worker binds the engine\'s worker').toContain("default-src 'none'");
   expect(problems).toEqual([]);
   await page.close();
 });
 
 test('can be installed, its names carry hashes, its copies unpack to the originals', async () => {
-  const manifest = JSON.parse(await readFile(join(folder, 'manifest.webmanifest'), 'utf8')) as { start_url: string; icons: { src: string }[] };
-  expect(manifest.start_url).toBe('./');
-  await readFile(join(folder, manifest.icons[0]?.src as string));
+  for (const language of ['en', 'ja']) {
+    const text = await readFile(join(folder, `manifest.${language}.webmanifest`), 'utf8');
+    const manifest = JSON.parse(text) as { lang: string; start_url: string; icons: { src: string }[] };
+    expect([manifest.lang, manifest.start_url]).toEqual([language, './']);
+    await readFile(join(folder, manifest.icons[0]?.src as string));
+  }
   const assets = await readdir(join(folder, 'assets'));
   const plain = assets.filter((name) => !/\.(gz|br)$/.test(name));
   expect(plain.every((name) => /-[\w-]{8}\.\w+$/.test(name))).toBe(true);

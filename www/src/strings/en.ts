@@ -26,7 +26,7 @@ export const en = {
   /** Sentences in a row. */
   sentences: (parts: readonly string[]) => parts.join(' '),
   /** Marks around texts that the page puts together; `runIn` follows a heading at the beginning of a line. */
-  marks: { stop: '.', colon: ':', runIn: '.' },
+  marks: { stop: '.', comma: ', ', colon: ':', runIn: '.' },
   name: 'SK Lens',
   /** For the install dialog. */
   description: 'See where a Selective Kernel network puts its attention.',

@@ -13,13 +13,13 @@ const seconds = (value: number): string => (value < 90 ? `${whole(Math.max(1, Ma
 export const ja: Strings = {
   format,
   sentences: (parts) => parts.join(''),
-  marks: { stop: '。', colon: '：', runIn: '：' },
+  marks: { stop: '。', comma: '、', colon: '：', runIn: '：' },
   name: 'SK Lens',
   description: '選択的カーネルネットワークが注意をどこに向けるかを見るページです。',
   lead: (kernels) =>
     kernels.length === 1
       ? `このネットワークは${list(kernels)}のカーネルだけで写真を見ます。選ぶ余地がないので、注意は常に1です。`
-      : `このネットワークは${list(kernels)}の${kernels.length}種類のカーネルで写真を見て、${which(kernels)}をどれだけ信じるかをチャンネルごとに決めます。ズームして、判断が変わる様子を見てください。`,
+      : `このネットワークは${list(kernels)}の${kernels.length}種類のカーネルで写真を見て、${which(kernels)}を信じるかをチャンネルごとに決めます。ズームすると判断が変わります。`,
 
   languages: { label: '言語', missing: 'その言語を読み込めませんでした。' },
   theme: { label: '配色', auto: '自動', light: 'ライト', dark: 'ダーク' },
@@ -353,9 +353,9 @@ export const ja: Strings = {
     reset: 'ネットワークに任せる',
     answer: 'ネットワークの答え',
     class: 'クラス',
-    without: '自然のまま',
+    without: 'ネットワーク自身',
     with: 'あなたの設定',
-    chart: (large, small) => `棒グラフ：各SKユニットの平均の注意、${large}から${small}を引いた値。自然のままとあなたの設定`,
+    chart: (large, small) => `棒グラフ：各SKユニットの平均の注意、${large}から${small}を引いた値。ネットワーク自身とあなたの設定`,
   },
 
   stimuli: {
@@ -373,7 +373,7 @@ export const ja: Strings = {
 
   collections: {
     heading: '1枚だけでは語れない',
-    lead: 'フォルダーの写真すべてを、論文の3つのズームで見せます。サブフォルダーがそれぞれ1つのクラスになります。写真はこの端末の外へは送られず、その間もほかの画面を使えます。',
+    lead: 'フォルダーの写真すべてを、論文の3つのズームでネットワークに見せます。サブフォルダーがそれぞれ1つのクラスになります。写真はこの端末の外へは送られず、その間もほかの画面を使えます。',
     folder: 'フォルダーを選ぶ',
     photos: '写真を選ぶ',
     gallery: 'ギャラリーを使う',
