@@ -36,6 +36,7 @@ const SAME = new RegExp(
     'marks\\..*',
     'engine\\.(choices\\.[gc]pu|count|compact|pixels|percentages|runs)',
     'networks\\.(millions|decimals|groups\\.timm|build\\.families\\.sk_shufflenet_v2)',
+    'figure3\\.difference',
     'downloads\\.size',
     'field\\.(share|pixels)',
     'stimuli\\.value',

@@ -70,7 +70,7 @@ export const en = {
     asking: 'Asking…',
     view: 'Live from your camera',
     photo: 'from the camera',
-    live: (rate: number) => `Live, ${rate < 10 ? rate.toFixed(1) : Math.round(rate)} analyses per second. Pictures stay on this device.`,
+    live: (rate: number) => `Live, ${rate < 10 ? decimals(rate, 1) : whole(rate)} analyses per second. Pictures stay on this device.`,
     zooms: 'Stop the camera to compare the three zooms of its last picture.',
     unsupported: 'This browser offers no camera here. Cameras need an https address or localhost, and a current browser.',
     refused: 'The camera was refused. To use it, allow the camera for this page in the browser’s settings and try again.',

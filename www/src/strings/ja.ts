@@ -51,15 +51,35 @@ export const ja: Strings = {
     },
     by: (author) => `撮影：${author}`,
     own: 'あなたの写真です。この端末の外へは送られません。',
+    counterexample: '反例',
+    follows: (zooms, change, rising, units) =>
+      `${shortTimes(zooms[0])}から${shortTimes(zooms[1])}にかけて、${units}ユニット中${rising}ユニットが大きいカーネル寄りに動きます。平均の変化は${signed(change)}です。`,
     drop: 'ここにドロップして解析',
     alternative: (name) => `あなたの写真${name ? `「${name}」` : ''}`,
     none: 'まず写真を開いてください',
+  },
+
+  camera: {
+    start: 'カメラ',
+    stop: '停止',
+    startHint: 'カメラで見る（先に許可を求めます）',
+    stopHint: 'カメラを止めて最後の画像を残す',
+    asking: '確認中…',
+    view: 'カメラのライブ映像',
+    photo: 'カメラの画像',
+    live: (rate) => `ライブ、毎秒${rate < 10 ? decimals(rate, 1) : whole(rate)}回解析。画像はこの端末の外へは送られません。`,
+    zooms: 'カメラを止めると、最後の画像で3つのズームを比べられます。',
+    unsupported: 'このブラウザーではここでカメラを使えません。httpsのアドレスまたはlocalhostと、新しいブラウザーが必要です。',
+    refused: 'カメラが許可されませんでした。使うには、ブラウザーの設定でこのページにカメラを許可して、もう一度試してください。',
+    none: 'カメラが見つかりません。接続してもう一度試すか、写真を開いてください。',
+    busy: 'カメラを起動できませんでした。ほかのプログラムが使っているかもしれません。',
   },
 
   inputs: {
     heading: 'いまネットワークが見ているもの',
     paper: '論文の3つのズーム',
     note: (size) => `論文の4.4節のとおり、同じ写真を拡大し、切り出した部分を${size}画素にそろえます。どの図もこの3つを比べています。`,
+    figure: 'この写真で論文の図3を描く',
     picture: (zoom) => `${times(zoom)}での切り出し`,
     top: (zoom) => `${times(zoom)}での予測の上位`,
     waiting: 'ネットワークを待っています',
@@ -83,6 +103,18 @@ export const ja: Strings = {
     chart: (unit, large) => `折れ線グラフ：${unit}の各チャンネルの${large}への注意。線はズームごとに1本`,
     table: (unit) => `${unit}を表で見る`,
     columns: { channels: 'チャンネル', channel: 'チャンネル', now: (zoom) => `現在（${times(zoom)}）` },
+  },
+
+  figure3: {
+    heading: 'この写真による論文の図3',
+    lead: '上は、同じ物を3つの大きさで見たものです。その下は、あるユニットが大きいカーネルをどれだけ信じるかを、16チャンネルごとに平均したものです。棒は、各ユニットでの大きいカーネルの平均の割合から小さいカーネルのものを引いた値です。論文によれば、物が大きいほど大きいカーネルが重んじられます。',
+    paper: '論文',
+    axis: (unit, large) => `${unit}の${large}への注意`,
+    chart: (unit) => `図：3つのズームの写真、${unit}の各チャンネルの注意、棒で示した全ユニット`,
+    table: '全ユニットと全チャンネルを表で見る',
+    columns: 'ユニット',
+    difference: (unit, large, small) => `${unit}、${large} − ${small}`,
+    channels: (unit, large, first, last) => `${unit}、${large}、チャンネル${first}～${last}`,
   },
 
   depth: {
@@ -267,6 +299,7 @@ export const ja: Strings = {
     label: '画面',
     names: {
       zoom: 'ズーム',
+      'figure-3': '図3',
       network: 'ネットワーク',
       field: '受容野',
       'what-if': 'もしも',
@@ -356,6 +389,20 @@ export const ja: Strings = {
     without: 'ネットワーク自身',
     with: 'あなたの設定',
     chart: (large, small) => `棒グラフ：各SKユニットの平均の注意、${large}から${small}を引いた値。ネットワーク自身とあなたの設定`,
+  },
+
+  beside: {
+    heading: '別のネットワークと並べる',
+    lead: '2つ目のネットワークが、同じ写真の同じ部分を見ます。SKNetとResNeXtやSENet、2分岐と3分岐などを比べてください。',
+    choose: '並べるネットワーク',
+    bundled: '並べて実行',
+    file: '重みファイルで並べて実行',
+    random: '乱数の重みで並べて実行',
+    close: 'やめる',
+    meaningless: (model) => `${model}の重みは乱数です。注意にも予測にも意味はありません。`,
+    guesses: '両方のネットワークの予測の上位',
+    chart: (model, large, small) => `棒グラフ：${model}の各SKユニットの平均の注意、${large}から${small}を引いた値`,
+    table: (model) => `${model}のユニットを表で見る`,
   },
 
   stimuli: {
