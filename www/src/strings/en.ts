@@ -153,7 +153,7 @@ export const en = {
     precisions: { auto: 'Auto', f32: 'f32', f16: 'f16' },
     halves: 'The weights are kept as f16, which takes about half the memory; numbers differ by about a thousandth.',
     memory: 'Weights in memory',
-    bytes: (bytes: number, precision: 'f32' | 'f16') => `${(bytes / 1e6).toFixed(1)} MB, ${precision}`,
+    bytes: (bytes: number, precision: 'f32' | 'f16') => `${decimals(bytes / 1e6, 1)} MB, ${precision}`,
     network: 'Network',
     change: 'Change the network',
     random: 'Random weights: attention and predictions mean nothing.',
