@@ -9,7 +9,7 @@ afterAll(() => site?.close());
 
 test('a choice of Japanese by keyboard changes every view and is kept', async () => {
   const { page, problems } = await visit(site);
-  await settled(page);
+  await page.waitForURL(/#\/zoom/);
   const before = page.url();
   const language = page.getByRole('combobox', { name: 'Language' });
   while (!(await language.evaluate((element) => element === document.activeElement))) await page.keyboard.press('Tab');
