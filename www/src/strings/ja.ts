@@ -4,7 +4,7 @@ import { shortLabel, type Strings } from './en';
 import { formats } from './formats';
 
 const format = formats({ numbers: 'ja', times: '倍', percentGap: '' });
-const { attention, signed, times, shortTimes, percent, decimals, whole, compact, list } = format;
+const { attention, signed, times, shortTimes, percent, decimals, whole, compact, rounded, list } = format;
 
 /** `どちら` of two, `どれ` of more. */
 const which = (kernels: readonly string[]): string => (kernels.length === 2 ? 'どちら' : 'どれ');
@@ -173,6 +173,26 @@ export const ja: Strings = {
     percentages: (top1, top5) => `${top1}%、${top5}%`,
     licence: '重みのライセンス',
     card: 'モデルカード（英語）',
+    speed: '各層の時間を測る',
+  },
+
+  speed: {
+    chart: 'ルーフライン',
+    measuring: '各層を測っています…',
+    again: 'もう一度測る',
+    run: (size, milliseconds) => `${size.join(' × ')}画素の写真1枚に${rounded(milliseconds)}ミリ秒かかります。`,
+    roofline: (gflops, gigabytes) =>
+      `この端末の最高性能は、行列の積で毎秒${rounded(gflops)} GFLOP、メモリーの通し読みで毎秒${rounded(gigabytes)} GBです。これが図の線で、点はそれぞれ1つの層です。`,
+    untimed: 'このGPUは層ごとの時間を知らせません。CPUなら測れます。',
+    sum: (layers, milliseconds, roofline) =>
+      `${layers}層を1つずつ測ると合計${rounded(milliseconds)}ミリ秒、線の上なら${rounded(roofline)}ミリ秒です。`,
+    slowest: (name, milliseconds) => `最も長いのは${name}で、${rounded(milliseconds)}ミリ秒です。`,
+    caches: '数値がキャッシュに収まる層は、線より上に来ることがあります。',
+    xLabel: '1バイトあたりの演算数',
+    yLabel: 'GFLOP/s',
+    table: '全層を表で見る',
+    columns: { layer: '層（カーネル）', milliseconds: 'ミリ秒', gflops: 'GFLOP/s', gigabytes: 'GB/s', share: 'ルーフライン比（%）' },
+    figure: rounded,
   },
 
   networks: {
