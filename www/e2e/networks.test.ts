@@ -136,7 +136,7 @@ describe('the dialog', () => {
     await page.getByLabel('Classes').fill('7');
     await page.getByLabel('Input side').fill('64');
     await expect.poll(() => page.getByRole('button', { name: 'Run with random weights' }).isEnabled()).toBe(true);
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save as JSON' }).click()]);
+    const [download] = await Promise.all([page.waitForEvent('download'), dialog().getByRole('button', { name: 'Save as JSON' }).click()]);
     const saved = JSON.parse(await readFile(await download.path(), 'utf8'));
     expect(saved).toMatchObject({ sknet: { depths: [1, 1], width: 64, out_width: 128, classes: 7, input_size: [64, 64] } });
     await page.getByRole('button', { name: 'Run with random weights' }).click();
