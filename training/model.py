@@ -109,17 +109,17 @@ def sk_units(model: nn.Module) -> dict[str, SelectiveKernel]:
     return found
 
 
-def initialise(model: nn.Module, generator: torch.Generator) -> None:
+def initialise(model: nn.Module, generator: torch.Generator, attention_scale: float = 1.0) -> None:
     """Random weights from `generator`, of a scale that lets training start without a jump.
 
-    Convolutions: He normal, fan-out counted per group. fc_select: deviation 1/√d, so that attention differs between
-    images from the start. Batch norm biases are 1 except before a pool or in attention: most ReLUs start open, the
+    Convolutions: He normal, fan-out counted per group. fc_select: deviation `attention_scale`/√d, so that attention
+    differs between images from the start. Batch norm biases are 1 except before a pool or in attention: most ReLUs start open, the
     network starts nearly linear, and its first gradients are small.
     """
     for path, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
             if path.endswith("fc_select"):
-                deviation = module.in_channels**-0.5
+                deviation = attention_scale * module.in_channels**-0.5
             else:
                 deviation = (2 * module.groups / (module.out_channels * module.weight[0, 0].numel())) ** 0.5
             nn.init.normal_(module.weight, 0, deviation, generator=generator)

@@ -21,6 +21,8 @@ class Recipe:
     """Peak learning rate."""
     attention_rate: float = 1.0
     """Factor on the learning rate of the attention's two fully connected layers."""
+    attention_scale: float = 1.0
+    """Factor on the initial deviation of `fc_select`."""
     warmup: float = 0.02
     """Share of the run in which the learning rate rises; then it falls as a cosine."""
     decay: float = 2e-4

@@ -37,8 +37,9 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def generator(seed: int, purpose: int, number: int) -> torch.Generator:
-    """Randomness that depends on nothing else."""
-    return torch.Generator().manual_seed((seed * 4 + purpose) * 2**32 + number)
+    """Randomness that depends on nothing else. Hashed, because the generator takes no more than 32 bits of a seed."""
+    digest = hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4]))
 
 
 WEIGHTS, ORDER, VIEWS, CALIBRATION = range(4)
@@ -94,7 +95,7 @@ class Trainer:
     ):
         self.recipe, self.train, self.device, self.workers = recipe, train, device, workers
         self.model = models.build(recipe.width, classes, recipe.unit, recipe.kernels, recipe.reduction)
-        models.initialise(self.model, generator(recipe.seed, WEIGHTS, 0))
+        models.initialise(self.model, generator(recipe.seed, WEIGHTS, 0), recipe.attention_scale)
         if start:
             start.load_into(self.model)
         self.history = start.history if start else []

@@ -120,9 +120,13 @@ def test_sizes_and_rate_follow_progress():
     assert recipe.rate_at(0.55) == pytest.approx(0.5) and recipe.rate_at(1) == pytest.approx(0)
 
 
+def fresh(cache, recipe):
+    return training.Trainer(recipe, data.load(cache).train, 5, "cpu", fast=False)
+
+
 def test_weight_decay_and_attention_rate_reach_the_right_parameters(cache):
     recipe = training.Recipe(attention_rate=3.0, decay=0.1)
-    trainer = training.Trainer(recipe, data.load(cache).train, 5, "cpu", fast=False)
+    trainer = fresh(cache, recipe)
     groups = {id(p): (g["weight_decay"], g["factor"]) for g in trainer.optimiser.param_groups for p in g["params"]}
     found = {name: groups[id(p)] for name, p in trainer.model.named_parameters()}
     assert found["stage2.0.branch2.0.weight"] == (0.1, 1.0)
@@ -130,3 +134,21 @@ def test_weight_decay_and_attention_rate_reach_the_right_parameters(cache):
     assert found["stage2.0.branch2.3.attn.fc_select.weight"] == (0.1, 3.0)
     assert found["stage2.0.branch2.3.attn.bn.weight"] == (0.0, 1.0)
     assert len(groups) == len(found)
+
+
+def test_attention_scale_widens_the_initial_attention_and_nothing_else(cache):
+    plain, wide = (fresh(cache, training.Recipe(attention_scale=scale)).model.state_dict() for scale in (1.0, 3.0))
+    for name, value in plain.items():
+        torch.testing.assert_close(wide[name], 3 * value if name.endswith("fc_select.weight") else value)
+
+
+def test_seed_purpose_and_step_each_give_other_numbers():
+    places = [(0, training.WEIGHTS, 0), (1, training.WEIGHTS, 0), (0, training.ORDER, 0), (0, training.WEIGHTS, 1)]
+    drawn = [torch.rand(4, generator=training.generator(*place)) for place in places]
+    assert torch.equal(drawn[0], torch.rand(4, generator=training.generator(*places[0])))
+    assert len({tuple(one.tolist()) for one in drawn}) == len(places)
+
+
+def test_runs_of_other_seeds_start_from_other_weights(cache):
+    first, second = (fresh(cache, training.Recipe(seed=seed)).model.conv1[0].weight for seed in (0, 1))
+    assert not torch.equal(first, second)

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, visit, type Site } from './browser';
-import { galleryFiles, settled, visitEach } from './explorer';
+import { galleryFiles, openTable, settled, visitEach } from './explorer';
 
 const gallery = new URL('../public/gallery/', import.meta.url);
 let site: Site;
@@ -51,7 +51,7 @@ test('the gallery, by keyboard: looked at, paused, gone on with and saved', asyn
   await said(page, `All ${all} photos are done.`);
   const spread = page.locator('section[aria-labelledby=spread]');
   await spread.getByText(`Over ${all} photos`).waitFor();
-  await spread.locator('summary').press('Enter');
+  await openTable(spread);
   expect(await spread.locator('tbody tr').count()).toBe(16);
   const rows = (await saved(page, 'Every photo as CSV')).trim().split('\r\n');
   expect(rows).toHaveLength(1 + all * 3 * 16);
@@ -64,7 +64,7 @@ test('a folder: subfolders are classes, what cannot be read is listed', async ()
   await page.locator('section[aria-labelledby=collections] input[type=file]').first().setInputFiles(folder);
   await said(page, 'All 7 photos are done.');
   const classes = page.locator('section[aria-labelledby=classes]');
-  await classes.locator('summary').press('Enter');
+  await openTable(classes);
   expect((await classes.locator('tbody th').allTextContents()).sort()).toEqual(['even', 'odd']);
   const caption = await classes.locator('figcaption').textContent();
   await page.locator('.picker input:checked').press('ArrowLeft');

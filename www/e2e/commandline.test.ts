@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSite, visit, type Gpu, type Site } from './browser';
-import { drop, galleryFiles, galleryPhoto, read, runOn, settled, zoomTo } from './explorer';
+import { drop, galleryFiles, galleryPhoto, openTable, read, runOn, settled, zoomTo } from './explorer';
 
 const tool = process.env.SKLENS_CLI;
 const folder = new URL('../public/gallery/', import.meta.url);
@@ -101,7 +101,7 @@ describe.skipIf(!tool).each<{ gpu: Gpu; backend: 'gpu' | 'cpu' }>([
     const middle = await caption();
     await section.getByRole('group', { name: 'The place' }).press('Shift+ArrowRight');
     await expect.poll(caption, { timeout: 200_000 }).not.toBe(middle);
-    await section.locator('summary').press('Enter');
+    await openTable(section);
     const shown = await section.locator('tbody tr').evaluateAll((rows) => rows.map((row) => Number(row.querySelectorAll('td')[1]?.textContent)));
 
     await expect.poll(() => page.url()).toContain('spot=');

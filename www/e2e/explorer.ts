@@ -1,6 +1,6 @@
 /** What a visitor sees and does, in terms of the page. */
 import { readFile } from 'node:fs/promises';
-import type { JSHandle, Page } from 'playwright-core';
+import type { JSHandle, Locator, Page } from 'playwright-core';
 import { afterEach, beforeEach, expect } from 'vitest';
 import type { Visit } from './browser';
 
@@ -28,14 +28,17 @@ export interface Reading {
   channels: number[][];
 }
 
+/** Opens the table behind a section's chart by keyboard, and waits for its rows, which are drawn only then. */
+export async function openTable(section: Locator): Promise<void> {
+  await section.locator('summary').press('Enter');
+  await section.locator('details tbody tr').first().waitFor();
+}
+
 /** Reads predictions and the tables behind both charts. */
 export async function read(page: Page): Promise<Reading> {
   for (const name of ['channels', 'depth']) {
-    const details = page.locator(`section[aria-labelledby=${name}] details`);
-    if (!(await details.evaluate((element: HTMLDetailsElement) => element.open))) {
-      await details.locator('summary').click();
-      await details.locator('table').waitFor();
-    }
+    const section = page.locator(`section[aria-labelledby=${name}]`);
+    if (!(await section.locator('details').evaluate((element: HTMLDetailsElement) => element.open))) await openTable(section);
   }
   return page.evaluate(() => {
     const numeral = (text: string | null) => Number((text ?? '').replace('−', '-').replace(' %', ''));

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { VIEWS } from '../src/lib/permalink';
 import { openSite, visit, type Site } from './browser';
-import { drop, hide, read, settled, visitEach, zoomTo } from './explorer';
+import { drop, hide, openTable, read, settled, visitEach, zoomTo } from './explorer';
 
 let site: Site;
 beforeAll(async () => {
@@ -163,7 +163,7 @@ test('what if, by keyboard: all attention to 5×5 is seen in every unit and answ
   const section = page.locator('section[aria-labelledby=what-if]');
   await section.getByRole('button', { name: 'All 5×5' }).press('Enter');
   await page.getByText('With 16 units replaced').waitFor();
-  await section.locator('summary').press('Enter');
+  await openTable(section);
   const differences = await cells(page, 'section[aria-labelledby=what-if] .table tbody tr');
   expect(differences).toHaveLength(16);
   expect(differences.every(([, , set]) => set === '+1.000')).toBe(true);
@@ -210,7 +210,7 @@ test('the receptive field, by keyboard: it follows place, unit and attention, an
   await section.getByText('every pixel can act on every place').waitFor();
   await ready();
 
-  await section.locator('summary').press('Enter');
+  await openTable(section);
   const widths = await cells(page, 'section[aria-labelledby=field] .table tbody tr');
   const numbers: Record<string, number[]> = Object.fromEntries(widths.map(([name, ...values]) => [name, values.map(Number)]));
   const [smallest = NaN, network = NaN, largest = NaN] = numbers.expected ?? [];
@@ -262,7 +262,7 @@ test('stimuli, by keyboard: a larger disc is the photo and moves attention', asy
   await expect.poll(() => page.locator('.frame img').getAttribute('src')).not.toBe(photo);
   await page.getByText('units end nearer to 5×5').waitFor();
   const section = page.locator('section[aria-labelledby=stimuli]');
-  await section.locator('summary').press('Enter');
+  await openTable(section);
   const curves = await cells(page, 'section[aria-labelledby=stimuli] tbody tr');
   expect(curves).toHaveLength(16);
   expect(curves.some(([, ...values]) => new Set(values).size > 3)).toBe(true);
