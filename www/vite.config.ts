@@ -3,7 +3,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { card } from './build/card.ts';
-import { site } from './build/site.ts';
+import { LIBRARIES, site } from './build/site.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -13,7 +13,7 @@ function fakeEngine(): Plugin {
     name: 'fake-engine',
     enforce: 'pre',
     resolveId: (source) => {
-      const module = /^\.\/(engine|models|pictures|readers)\.js$/.exec(source)?.[1];
+      const module = /^\.\/(engine|models|pictures|readers)(?:_relaxed)?\.js$/.exec(source)?.[1];
       return module && path(`./test/fake-${module}.ts`);
     },
   };
@@ -35,6 +35,7 @@ export default defineConfig(({ mode, command }) => {
         release: Boolean(process.env.VITE_OFFLINE),
         mirrors: process.env.SKLENS_MIRRORS?.split(' ').filter(Boolean) ?? [],
         template: new URL('./build/sw.js', import.meta.url),
+        crates: new URL('../pkg/THIRD-PARTY.txt', import.meta.url),
       }),
     ],
     resolve: {
@@ -48,6 +49,7 @@ export default defineConfig(({ mode, command }) => {
       outDir: path('../dist'),
       emptyOutDir: true,
       assetsInlineLimit: 0,
+      license: { fileName: LIBRARIES },
       rolldownOptions: {
         input: path('../index.html'),
         output: {

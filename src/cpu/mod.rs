@@ -13,7 +13,11 @@ use web_time::Instant;
 /// What the CPU code uses, for people.
 pub fn description() -> String {
     if cfg!(target_arch = "wasm32") {
-        let simd = if cfg!(target_feature = "simd128") { "SIMD" } else { "no SIMD" };
+        let simd = match (cfg!(target_feature = "relaxed-simd"), cfg!(target_feature = "simd128")) {
+            (true, _) => "relaxed SIMD",
+            (_, true) => "SIMD",
+            _ => "no SIMD",
+        };
         return format!("WebAssembly, {simd}, one thread");
     }
     #[cfg(target_arch = "x86_64")]

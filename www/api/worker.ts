@@ -1,12 +1,13 @@
-import * as wasm from './engine.js';
 import { messageOf } from './error.js';
 import { Host } from './host.js';
 import type { Reply, Request } from './protocol.js';
+import { knowsRelaxedSimd } from './relaxed.js';
 
 const post = (message: Reply) => postMessage(message);
-const host = new Host(wasm, { pictures: () => import('./pictures.js'), readers: () => import('./readers.js') }, post);
+const engine = knowsRelaxedSimd() ? import('./engine_relaxed.js') : import('./engine.js');
+const host = engine.then((wasm) => new Host(wasm, { pictures: () => import('./pictures.js'), readers: () => import('./readers.js') }, post));
 
-addEventListener('message', (event: MessageEvent<Request>) => void host.handle(event.data));
+addEventListener('message', (event: MessageEvent<Request>) => void host.then((host) => host.handle(event.data)));
 // A panic in wasm leaves its promise pending for ever and surfaces only here.
 addEventListener('unhandledrejection', (event) => post({ type: 'crashed', message: messageOf(event.reason) }));
 addEventListener('error', (event) => post({ type: 'crashed', message: event.message }));

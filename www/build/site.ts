@@ -1,6 +1,6 @@
 /** What a published site needs besides the page: a security policy, offline use, an install manifest, compressed copies. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
@@ -9,8 +9,10 @@ import { ja } from '../src/strings/ja.ts';
 
 /** Where published weights are, and where those addresses redirect to. */
 const WEIGHT_HOSTS = ['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co', 'https://github.com', 'https://*.githubusercontent.com'];
+/** The file with the licences of all libraries in the page; Vite writes those of packages. */
+export const LIBRARIES = 'third-party.txt';
 /** Types that compression makes smaller. */
-const COMPRESSED = new Set(['.html', '.js', '.css', '.json', '.svg', '.wasm', '.webmanifest']);
+const COMPRESSED = new Set(['.html', '.js', '.css', '.json', '.svg', '.txt', '.wasm', '.webmanifest']);
 
 /** The Content-Security-Policy of the page; `mirrors` are further hosts that weights may come from. */
 export function policy(mirrors: readonly string[]): string {
@@ -79,8 +81,18 @@ function compress(folder: string): void {
   }
 }
 
-/** `release` adds offline use and compressed copies; the policy and the manifest are always there. */
-export function site({ release, mirrors, template }: { release: boolean; mirrors: readonly string[]; template: URL }): Plugin {
+export interface Options {
+  /** Adds offline use and compressed copies. */
+  release: boolean;
+  mirrors: readonly string[];
+  /** The service worker. */
+  template: URL;
+  /** The licences of the crates in the engine. */
+  crates: URL;
+}
+
+/** The policy, the manifest and the libraries' licences are always there. */
+export function site({ release, mirrors, template, crates }: Options): Plugin {
   const content = policy(mirrors.map(mirrorOrigin));
   let folder = '';
   return {
@@ -99,6 +111,7 @@ export function site({ release, mirrors, template }: { release: boolean; mirrors
       }
       // A meta element does not reach the worker; hosts that read this file send the policy with its script.
       writeFileSync(join(folder, '_headers'), `/*\n  Content-Security-Policy: ${content}\n  Permissions-Policy: ${PERMISSIONS}\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`);
+      appendFileSync(join(folder, LIBRARIES), `\n# Licenses of the engine\n\n${readFileSync(crates, 'utf8')}`);
       if (!release) return;
       const cached = files(folder).filter((name) => name !== '_headers' && extname(name) !== '.md');
       writeFileSync(join(folder, 'sw.js'), serviceWorker(folder, cached, content, readFileSync(template, 'utf8')));

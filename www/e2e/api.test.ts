@@ -230,3 +230,40 @@ interface Setting {
   model: string;
   codeOf: (promise: Promise<unknown>) => Promise<string>;
 }
+
+describe('the two engines', () => {
+  test('a browser without relaxed SIMD loads the plain module, which gives the same within rounding', async () => {
+    const site = await openSite('none');
+    const found: { engine: string; modules: string[]; logits: number[] }[] = [];
+    for (const knows of [true, false]) {
+      const page = await site.browser.newPage();
+      if (!knows) {
+        await page.route('**/worker-*.js', async (route) => {
+          const answer = await route.fetch();
+          await route.fulfill({ response: answer, body: `WebAssembly.validate = () => false;\n${await answer.text()}` });
+        });
+      }
+      const modules: string[] = [];
+      page.on('request', (request) => /engine.*\.wasm$/.test(request.url()) && modules.push(request.url().split('/').at(-1) as string));
+      await page.goto(site.url);
+      await settled(page);
+      const { engine, logits } = await page.evaluate(async () => {
+        const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend: 'cpu' });
+        const photo = await (await fetch('gallery/fig.jpg')).blob();
+        const [result] = await session.analyze(photo);
+        session.close();
+        return { engine: session.info.adapter, logits: [...(result?.logits ?? [])] };
+      });
+      found.push({ engine, modules: [...new Set(modules)], logits });
+      await page.close();
+    }
+    await site.close();
+    const [relaxed, plain] = found;
+    expect(relaxed?.engine).toContain('relaxed SIMD');
+    expect(plain?.engine).toBe('WebAssembly, SIMD, one thread');
+    expect(relaxed?.modules).toEqual([expect.stringMatching(/^engine_relaxed_bg-/)]);
+    expect(plain?.modules).toEqual([expect.stringMatching(/^engine_bg-/)]);
+    const furthest = Math.max(...(plain?.logits ?? [NaN]).map((value, place) => Math.abs(value - (relaxed?.logits[place] ?? NaN))));
+    expect(furthest).toBeLessThan(1e-4);
+  });
+});

@@ -57,6 +57,15 @@ test('works below a path, then without a server', async () => {
   await page.close();
 });
 
+test('tells the licences of the libraries in the page and in the engine', async () => {
+  const text = await readFile(join(folder, 'third-party.txt'), 'utf8');
+  for (const library of ['svelte', '@observablehq/plot', '@noble/hashes', 'wgpu', 'safetensors', 'zune-jpeg']) expect(text).toContain(`${library} `);
+  const { page } = await visit(site);
+  const link = page.getByRole('link', { name: 'Licences of the libraries in this page' });
+  expect(await link.getAttribute('href')).toBe('./third-party.txt');
+  await page.close();
+});
+
 test('can be installed, its names carry hashes, its copies unpack to the originals', async () => {
   for (const language of ['en', 'ja']) {
     const text = await readFile(join(folder, `manifest.${language}.webmanifest`), 'utf8');

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod notices;
 mod page;
 mod process;
 mod project;
@@ -16,6 +17,7 @@ mod wasm;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::project::Project;
@@ -77,6 +79,11 @@ enum Task {
         #[arg(long)]
         port: Option<u16>,
     },
+    /// Write the licences of the crates in the command line tool, which are given away with it
+    Notices {
+        /// Where to
+        file: PathBuf,
+    },
     /// Regenerate the reference data with Python, in a virtual environment under target/
     Reference,
     /// Compare speed with other engines, natively and in headless Chromium; writes docs/benchmarks.md
@@ -132,6 +139,7 @@ fn run(task: Task, steps: &mut Steps) -> Result<()> {
         Task::Fuzz { minutes } => steps.run("fuzz", || test::for_minutes(&project, "fuzz", minutes)),
         Task::Miri => steps.run("unsafe code under Miri", || test::miri(&project)),
         Task::Serve { port } => serve::run(serve::bind(port)?, &project.dist()),
+        Task::Notices { file } => notices::write(&project, &[], &file),
         Task::Reference => reference::run(&project, steps),
         Task::Bench(options) => bench::run(&project, steps, &options),
         Task::Setup { system: true } => setup::system(),

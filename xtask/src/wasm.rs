@@ -1,15 +1,16 @@
-//! The WebAssembly modules in `pkg/`, with their bindings and types: the engine, and the decoders and readers that it seldom
-//! needs.
+//! The WebAssembly modules in `pkg/`, with their bindings and types: the engine, plain and with relaxed SIMD, and the
+//! decoders and readers that it seldom needs.
 
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
+use crate::notices;
 use crate::page;
 use crate::process;
 use crate::project::Project;
@@ -27,22 +28,45 @@ const OPTIMIZATION: &str = "-O3";
 struct Module {
     name: &'static str,
     features: &'static str,
-    /// Whether every page loads it at once.
+    /// Of the processor, beside those of `.cargo/config.toml`.
+    target_feature: Option<&'static str>,
+    /// Whether pages load it at once.
     first: bool,
 }
 
-const MODULES: [Module; 3] = [
-    Module { name: "engine", features: "", first: true },
-    Module { name: "pictures", features: "pictures", first: false },
-    Module { name: "readers", features: "readers", first: false },
-];
+impl Module {
+    const fn new(name: &'static str, features: &'static str) -> Self {
+        Self { name, features, target_feature: None, first: false }
+    }
 
-const BENCH: Module = Module { name: "operator", features: "bench", first: false };
+    /// The engine; [`RELAXED`] is the one for browsers that know relaxed SIMD.
+    const fn engine(name: &'static str, target_feature: Option<&'static str>) -> Self {
+        Self { target_feature, first: true, ..Self::new(name, "") }
+    }
+
+    /// Its own build directory: one directory would compile everything again whenever the flags change.
+    fn target(&self, project: &Project) -> PathBuf {
+        let base = project.wasm_target();
+        self.target_feature.map_or(base.clone(), |feature| base.join(feature))
+    }
+}
+
+const RELAXED: Module = Module::engine("engine_relaxed", Some("relaxed-simd"));
+const MODULES: [Module; 4] =
+    [Module::engine("engine", None), RELAXED, Module::new("pictures", "pictures"), Module::new("readers", "readers")];
+
+const BENCH: Module = Module::new("operator", "bench");
 
 /// Compiles the library once for each module, generates the bindings, optimises and checks the size.
 pub fn build(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Result<()> {
     steps.run("wasm dependencies", || check_dependencies(project))?;
-    MODULES.iter().try_for_each(|module| build_module(project, steps, toolchain, module, &project.pkg()))
+    MODULES.iter().try_for_each(|module| build_module(project, steps, toolchain, module, &project.pkg()))?;
+    steps.run("licences of crates", || {
+        let features = MODULES.map(|module| module.features).join(",");
+        let build = ["--no-default-features", "--target", WASM_TARGET, "--features", &features];
+        notices::write(project, &build, &project.pkg().join("THIRD-PARTY.txt"))?;
+        Ok(Outcome::Done)
+    })
 }
 
 /// Builds the module of single operators into `folder`.
@@ -59,7 +83,12 @@ fn build_module(
 ) -> Result<()> {
     let name = module.name;
     steps.run(&format!("{name}: compilation"), || {
-        process::run(cargo(project, toolchain, "build").args([
+        let mut command = cargo_without_folder(project, toolchain, "build");
+        if let Some(feature) = module.target_feature {
+            command.args(["--config", &rustflags(&format!("-Ctarget-feature=+{feature}"))]);
+        }
+        command.arg("--target-dir").arg(module.target(project));
+        process::run(command.args([
             "--package=sklens",
             "--lib",
             "--profile=wasm",
@@ -69,7 +98,7 @@ fn build_module(
         ]))?;
         Ok(Outcome::Done)
     })?;
-    steps.run(&format!("{name}: bindings"), || bind(project, name, folder))?;
+    steps.run(&format!("{name}: bindings"), || bind(project, module, folder))?;
     if module.first {
         steps.run(&format!("{name}: size"), || check_size(&folder.join(format!("{name}_bg.wasm"))))?;
     }
@@ -78,19 +107,31 @@ fn build_module(
 
 /// `cargo SUBCOMMAND` for wasm32, with the toolchain that can compile it and a build directory of its own.
 pub fn cargo(project: &Project, toolchain: &WasmToolchain, subcommand: &str) -> Command {
-    let mut command = toolchain.cargo();
+    let mut command = cargo_without_folder(project, toolchain, subcommand);
+    command.arg("--target-dir").arg(project.wasm_target());
     command
-        .current_dir(project.root())
-        .env("CARGO_HOME", project.cargo_home())
-        .args([subcommand, "--target", WASM_TARGET, "--config", &without_home_folder(project), "--target-dir"])
-        .arg(project.wasm_target());
+}
+
+fn cargo_without_folder(project: &Project, toolchain: &WasmToolchain, subcommand: &str) -> Command {
+    let mut command = toolchain.cargo();
+    command.current_dir(project.root()).env("CARGO_HOME", project.cargo_home()).args([
+        subcommand,
+        "--target",
+        WASM_TARGET,
+        "--config",
+        &without_home_folder(project),
+    ]);
     command
 }
 
 /// Keeps the folder of Cargo's registry out of the messages of panics, where it would differ between machines.
 fn without_home_folder(project: &Project) -> String {
-    let flag = format!("--remap-path-prefix={}=cargo", project.cargo_home().display());
-    // Cargo appends this list to that of .cargo/config.toml. TOML escapes strings as Rust does.
+    rustflags(&format!("--remap-path-prefix={}=cargo", project.cargo_home().display()))
+}
+
+/// A setting that adds a flag to those of `.cargo/config.toml`.
+fn rustflags(flag: &str) -> String {
+    // TOML escapes strings as Rust does.
     format!("target.{WASM_TARGET}.rustflags=[{flag:?}]")
 }
 
@@ -117,8 +158,9 @@ fn check_dependencies(project: &Project) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn bind(project: &Project, name: &str, folder: &Path) -> Result<Outcome> {
-    let input = project.wasm_target().join(WASM_TARGET).join("wasm/sklens.wasm");
+fn bind(project: &Project, module: &Module, folder: &Path) -> Result<Outcome> {
+    let name = module.name;
+    let input = module.target(project).join(WASM_TARGET).join("wasm/sklens.wasm");
     let wasm = fs::read(&input).with_context(|| format!("{} cannot be read", input.display()))?;
     let output = folder.join(format!("{name}_bg.wasm"));
     let wasm_opt = page::node_program(project, "wasm-opt")?;

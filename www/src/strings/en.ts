@@ -177,6 +177,7 @@ export const en = {
     accuracy: 'Top-1, top-5',
     percentages: (top1: string, top5: string) => `${top1} %, ${top5} %`,
     licence: 'Licence of the weights',
+    libraries: 'Licences of the libraries in this page',
     card: 'Model card',
     speed: 'Time every layer',
   },

@@ -172,6 +172,7 @@ export const ja: Strings = {
     accuracy: 'トップ1、トップ5正解率',
     percentages: (top1, top5) => `${top1}%、${top5}%`,
     licence: '重みのライセンス',
+    libraries: 'このページに含まれるライブラリのライセンス',
     card: 'モデルカード（英語）',
     speed: '各層の時間を測る',
   },

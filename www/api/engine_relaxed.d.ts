@@ -1,0 +1,3 @@
+/** `engine_relaxed.js`, the same module compiled for relaxed SIMD. */
+export { default } from './engine.js';
+export * from './engine.js';

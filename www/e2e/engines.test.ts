@@ -1,0 +1,87 @@
+/** The views' main numbers on the GPU engine are those of the CPU engine, each reached by keyboard. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { openSite, visit, type Gpu } from './browser';
+import { openTable, runOn, settled } from './explorer';
+
+const gallery = (name: string) => fileURLToPath(new URL(`../public/gallery/${name}`, import.meta.url));
+const PATIENT = { timeout: 200_000 };
+
+async function open(page: Page, name: string): Promise<void> {
+  await page.getByRole('link', { name, exact: true }).press('Enter');
+  await page.locator(`nav a[aria-current=page]`, { hasText: name }).waitFor();
+}
+
+async function saved(page: Page, button: string): Promise<string> {
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: button }).press('Enter');
+  return readFile(await (await download).path(), 'utf8');
+}
+
+/** The numbers of a table's cells, in its order. */
+const numbers = (page: Page, rows: string) =>
+  page.locator(rows).evaluateAll((found) =>
+    found.flatMap((row) => [...row.querySelectorAll('td')].map((cell) => Number((cell.textContent ?? '').replace('−', '-').replace(/ %$/, '')))),
+  );
+
+/** Goes through the views and brings back what they show. */
+async function shown(gpu: Gpu): Promise<Record<string, number[]>> {
+  const site = await openSite(gpu);
+  const { page, problems } = await visit(site);
+  await settled(page);
+  await runOn(page, gpu === 'webgpu' ? 'gpu' : 'cpu');
+  const found: Record<string, number[]> = {};
+
+  await page.getByRole('link', { name: 'Figure 3 of the paper for this photo' }).press('Enter');
+  const figure = page.locator('section[aria-labelledby=figure-3]');
+  await figure.locator('svg > image').nth(2).waitFor(PATIENT);
+  found['figure 3'] = (await saved(page, 'CSV')).trim().split('\r\n').slice(1).flatMap((row) => row.split(',').slice(-3).map(Number));
+
+  await open(page, 'Network');
+  await page.locator('section[aria-labelledby=select] .head').first().waitFor(PATIENT);
+  const shares = await page.locator('section[aria-labelledby=select] .head').allTextContents();
+  found.network = shares.map((text) => Number(text.replace('× ', '')));
+
+  await open(page, 'What if');
+  const whatIf = page.locator('section[aria-labelledby=what-if]');
+  await whatIf.getByRole('button', { name: 'All 5×5' }).press('Enter');
+  await page.getByText('With 16 units replaced').waitFor(PATIENT);
+  await settled(page, PATIENT.timeout);
+  await openTable(whatIf);
+  found['what if, units'] = await numbers(page, 'section[aria-labelledby=what-if] .table tbody tr');
+  found['what if, predictions'] = await numbers(page, 'section[aria-labelledby=what-if] > table tbody tr');
+  await whatIf.getByRole('button', { name: 'Let the network decide' }).press('Enter');
+  await page.getByText('Nothing is replaced').waitFor();
+
+  await open(page, 'Stimuli');
+  await page.getByText('units end nearer to 5×5').waitFor(PATIENT);
+  await openTable(page.locator('section[aria-labelledby=stimuli]'));
+  found.stimuli = await numbers(page, 'section[aria-labelledby=stimuli] tbody tr');
+
+  await open(page, 'Collections');
+  const files = ['bison.jpg', 'fig.jpg'].map(gallery);
+  await page.locator('section[aria-labelledby=collections] input[type=file]').last().setInputFiles(files);
+  await page.getByRole('status').filter({ hasText: 'All 2 photos are done.' }).waitFor({ state: 'attached', ...PATIENT });
+  const { measured } = JSON.parse(await saved(page, 'Summary as JSON')) as { measured: { figures: Record<string, { mean: number[] }> } };
+  found.collections = Object.values(measured.figures).flatMap(({ mean }) => mean);
+
+  expect(problems).toEqual([]);
+  await site.close();
+  return found;
+}
+
+test('every view shows on the GPU what it shows on the CPU', async () => {
+  const cpu = await shown('none');
+  const gpu = await shown('webgpu');
+  for (const [view, values] of Object.entries(cpu)) {
+    const other = gpu[view] ?? [];
+    expect(values.length, view).toBeGreaterThan(1);
+    expect(other.length, view).toBe(values.length);
+    expect(values.every(Number.isFinite), view).toBe(true);
+    // Predictions are shown in percent with one decimal.
+    const tolerance = view.endsWith('predictions') ? 0.11 : 1.1e-3;
+    expect(Math.max(...values.map((value, place) => Math.abs(value - (other[place] ?? NaN)))), view).toBeLessThan(tolerance);
+  }
+});
