@@ -1,0 +1,176 @@
+/**
+ * How fast the page opens and answers, and that nothing shifts. Times depend on the machine and are printed, not judged;
+ * `SKLENS_PACE=../docs/pace.md` writes them, with those of a collection too if `SKLENS_PHOTOS` names a folder of JPEGs.
+ */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSite, type Site } from './browser';
+import { drop, settled } from './explorer';
+
+/** Half of what Lighthouse calls good. */
+const SHIFT = 0.05;
+const VISITS = 5;
+const SECONDS = 4;
+const photos = process.env.SKLENS_PHOTOS;
+const file = process.env.SKLENS_PACE;
+
+let site: Site;
+const rows: string[] = [];
+const note = (what: string, measured: string, goal: string) => {
+  rows.push(`| ${what} | ${measured} | ${goal} |`);
+  console.log(`${what}: ${measured}`);
+};
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+
+beforeAll(async () => {
+  site = await openSite('none');
+});
+afterAll(async () => {
+  await site.close();
+  if (!file) return;
+  const machine = `${cpus()[0]?.model}, ${cpus().length} cores; Chromium ${site.browser.version()}, CPU engine`;
+  const text = `# How fast the page answers\n\nWritten by \`SKLENS_PACE=../docs/pace.md npm --prefix www run e2e -- pace\` (\`SKLENS_PHOTOS\`: a folder of 1,000 JPEGs of 500 px).\n${machine}.\n\n| | measured | goal |\n|---|---|---|\n${rows.join('\n')}\n`;
+  await writeFile(file, text);
+});
+
+interface Opening {
+  painted: number;
+  answered: number;
+  longest: number;
+  shift: number;
+}
+
+/** Opens the page once more in a context whose cache may be warm. */
+async function opened(page: Page): Promise<Opening> {
+  await page.goto('about:blank');
+  await page.goto(site.url);
+  await settled(page);
+  // What loads after the first result may not move anything either.
+  await page.waitForTimeout(1500);
+  return page.evaluate(() => (window as unknown as { opening: Opening }).opening);
+}
+
+async function observed(options: BrowserContextOptions): Promise<Page> {
+  const page = await site.browser.newPage(options);
+  await page.addInitScript(() => {
+    const opening = { painted: NaN, answered: NaN, longest: 0, shift: 0 };
+    Object.assign(window, { opening });
+    const observe = (type: string, see: (entry: PerformanceEntry & { value?: number }) => void) =>
+      new PerformanceObserver((list) => list.getEntries().forEach(see)).observe({ type, buffered: true });
+    observe('layout-shift', ({ value }) => (opening.shift += value ?? 0));
+    observe('longtask', ({ duration }) => (opening.longest = Math.max(opening.longest, duration)));
+    observe('paint', ({ name, startTime }) => name === 'first-contentful-paint' && (opening.painted = startTime));
+    new MutationObserver((_, observer) => {
+      if (!document.querySelector('main[aria-busy=false]')) return;
+      opening.answered = performance.now();
+      observer.disconnect();
+    }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['aria-busy'] });
+  });
+  return page;
+}
+
+test.each([
+  { device: 'desktop', options: { viewport: { width: 1440, height: 900 } } },
+  { device: 'phone', options: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true } },
+])('nothing shifts while the page opens on a $device', async ({ device, options }) => {
+  const page = await observed(options);
+  const first = await opened(page);
+  const warm: Opening[] = [];
+  for (let visit = 0; visit < VISITS; visit++) warm.push(await opened(page));
+  for (const { shift } of [first, ...warm]) expect(shift).toBeLessThan(SHIFT);
+  const of = (field: keyof Opening) => median(warm.map((opening) => opening[field]));
+  note(`${device}, warm HTTP cache, first paint of content`, `${of('painted').toFixed(0)} ms`, '');
+  note(`${device}, warm HTTP cache, first result`, `${of('answered').toFixed(0)} ms`, '1,500 ms');
+  note(`${device}, longest task of the main thread while it opens`, `${of('longest').toFixed(0)} ms`, '100 ms');
+  note(`${device}, sum of layout shifts, worst visit`, Math.max(first.shift, ...warm.map(({ shift }) => shift)).toFixed(4), 'none');
+  await page.close();
+});
+
+test('zoom and centre of a photo of 12 megapixels are answered while they move', async () => {
+  const page = await site.browser.newPage({ viewport: { width: 1440, height: 900 } });
+  await page.goto(site.url);
+  await settled(page);
+  const base64 = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(4000, 3000);
+    const pencil = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D;
+    for (let i = 0; i < 4000; i++) {
+      pencil.fillStyle = `hsl(${(i * 47) % 360} 60% ${20 + ((i * 31) % 60)}%)`;
+      pencil.fillRect((i * 7919) % 4000, (i * 104_729) % 3000, 20 + ((i * 13) % 300), 20 + ((i * 29) % 200));
+    }
+    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.9 })).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  });
+  await drop(page, Buffer.from(base64, 'base64'), 'large.jpg', 'image/jpeg');
+  await page.getByText('Your photo. It stays on this device.').waitFor();
+  await settled(page);
+  for (const what of ['zoom', 'centre'] as const) {
+    const { analyses, views, longest } = await page.evaluate(
+      async ({ what, seconds }) => {
+        const found = { analyses: 0, views: 0, longest: 0 };
+        const post = Worker.prototype.postMessage;
+        Worker.prototype.postMessage = function (this: Worker, message: { type: string; options?: { scales: readonly number[] } }) {
+          if (message.type === 'analyze') {
+            found.analyses++;
+            found.views += message.options?.scales.length ?? 0;
+          }
+          post.call(this, message);
+        };
+        const slider = document.querySelector<HTMLInputElement>('#zoom') as HTMLInputElement;
+        const crop = document.querySelector<HTMLElement>('.frame [role=group]') as HTMLElement;
+        const end = performance.now() + seconds * 1e3;
+        for (let step = 0; performance.now() < end; step++) {
+          const start = performance.now();
+          if (what === 'zoom') {
+            slider.value = String(1 + (step % 200) / 100);
+            slider.dispatchEvent(new Event('input', { bubbles: true }));
+          } else {
+            const key = step % 40 < 20 ? 'ArrowLeft' : 'ArrowRight';
+            crop.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+          }
+          found.longest = Math.max(found.longest, performance.now() - start);
+          await new Promise((done) => setTimeout(done));
+        }
+        Worker.prototype.postMessage = post;
+        return found;
+      },
+      { what, seconds: SECONDS },
+    );
+    await settled(page);
+    expect(analyses).toBeGreaterThan(3);
+    const goal = what === 'zoom' ? '60 a second' : '20 a second';
+    note(`12-megapixel photo, ${what} moves, answers`, `${(analyses / SECONDS).toFixed(0)} a second, ${(views / SECONDS).toFixed(0)} views`, goal);
+    note(`12-megapixel photo, ${what} moves, longest handling of an event`, `${longest.toFixed(1)} ms`, '50 ms');
+  }
+  await page.close();
+});
+
+test.skipIf(!photos)('a collection of a thousand photos, three zooms each', async () => {
+  const names = (await readdir(photos as string)).filter((name) => /\.jpe?g$/i.test(name)).map((name) => join(photos as string, name));
+  const page = await site.browser.newPage({ viewport: { width: 1440, height: 900 } });
+  await page.goto(`${site.url}#/collections`);
+  await settled(page);
+  const control = await site.browser.newBrowserCDPSession();
+  const memory = async () => {
+    const { processInfo } = await control.send('SystemInfo.getProcessInfo');
+    const renderers = processInfo.filter(({ type }) => type === 'renderer');
+    const sizes = await Promise.all(renderers.map(async ({ id }) => Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${id}/status`, 'utf8'))?.[1])));
+    return sizes.reduce((sum, size) => sum + size, 0) / 1024;
+  };
+  const start = performance.now();
+  await page.locator('section[aria-labelledby=collections] input[type=file]').last().setInputFiles(names);
+  const end = page.getByRole('status').filter({ hasText: `All ${names.length} photos are done.` });
+  const sizes: number[] = [];
+  while ((await end.count()) === 0) {
+    sizes.push(await memory());
+    await page.waitForTimeout(2000);
+  }
+  const seconds = (performance.now() - start) / 1e3;
+  const [quarter = NaN, last = NaN] = [sizes[sizes.length >> 2], sizes.at(-1)];
+  note(`Collections, ${names.length} photos at three zooms`, `${seconds.toFixed(1)} s`, '60 s for 1,000');
+  note('Collections, memory of the page after a quarter and at the end', `${quarter.toFixed(0)} and ${last.toFixed(0)} MiB`, 'flat');
+  expect(last).toBeLessThan(quarter * 1.25);
+  await page.close();
+});
