@@ -31,6 +31,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+test('tells the licences of the libraries in the page and in the engine', async () => {
+  const text = await readFile(join(folder, 'third-party.txt'), 'utf8');
+  for (const library of ['svelte', '@observablehq/plot', '@noble/hashes', 'wgpu', 'safetensors', 'zune-jpeg']) expect(text).toContain(`${library} `);
+  const { page } = await visit(site);
+  const link = page.getByRole('link', { name: 'Licences of the libraries in this page' });
+  expect(await link.getAttribute('href')).toBe('./third-party.txt');
+  await page.close();
+});
+
 test('works below a path, then without a server', async () => {
   const { page, problems } = await visit(site);
   await settled(page);
@@ -54,15 +63,6 @@ test('works below a path, then without a server', async () => {
   await page.getByRole('heading', { name: 'エンジンとネットワーク' }).waitFor();
   expect(policy, 'the service worker binds the engine\'s worker').toContain("default-src 'none'");
   expect(problems).toEqual([]);
-  await page.close();
-});
-
-test('tells the licences of the libraries in the page and in the engine', async () => {
-  const text = await readFile(join(folder, 'third-party.txt'), 'utf8');
-  for (const library of ['svelte', '@observablehq/plot', '@noble/hashes', 'wgpu', 'safetensors', 'zune-jpeg']) expect(text).toContain(`${library} `);
-  const { page } = await visit(site);
-  const link = page.getByRole('link', { name: 'Licences of the libraries in this page' });
-  expect(await link.getAttribute('href')).toBe('./third-party.txt');
   await page.close();
 });
 
