@@ -2,7 +2,7 @@
 import initOperator, { OperatorRunner } from '/operator/operator.js';
 import { adapter } from './files.js';
 
-/** What a contestant offers; `module` is `engine.js` of the package or `engine_relaxed.js`, `simd` what it is compiled for. */
+/** What a contestant offers, from `engine.js` of the package or `engine_relaxed.js`; `simd` is what that is compiled for. */
 export function contestant({ default: initEngine, Engine }, simd) {
   return {
     about: async (gpu) => (gpu ? adapter() : `${simd}, one thread`),

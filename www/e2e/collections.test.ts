@@ -1,11 +1,11 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, visit, type Site } from './browser';
-import { galleryFiles, openTable, settled, visitEach } from './explorer';
+import { galleryFiles, openTable, saved, settled, visitEach } from './explorer';
 
 const gallery = new URL('../public/gallery/', import.meta.url);
 let site: Site;
@@ -28,12 +28,6 @@ afterAll(async () => {
 const visited = visitEach(() => visit({ ...site, url: `${site.url}#/collections` }));
 
 const said = (page: Page, text: string) => page.getByRole('status').filter({ hasText: text }).waitFor({ state: 'attached' });
-
-async function saved(page: Page, name: string): Promise<string> {
-  const download = page.waitForEvent('download');
-  await page.getByRole('button', { name }).press('Enter');
-  return readFile(await (await download).path(), 'utf8');
-}
 
 interface Summary {
   photos: number;

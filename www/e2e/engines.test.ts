@@ -1,24 +1,12 @@
 /** The views' main numbers on the GPU engine are those of the CPU engine, each reached by keyboard. */
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { openSite, visit, type Gpu } from './browser';
-import { openTable, runOn, settled } from './explorer';
+import { openTable, openView, runOn, saved, settled } from './explorer';
 
 const gallery = (name: string) => fileURLToPath(new URL(`../public/gallery/${name}`, import.meta.url));
 const PATIENT = { timeout: 200_000 };
-
-async function open(page: Page, name: string): Promise<void> {
-  await page.getByRole('link', { name, exact: true }).press('Enter');
-  await page.locator(`nav a[aria-current=page]`, { hasText: name }).waitFor();
-}
-
-async function saved(page: Page, button: string): Promise<string> {
-  const download = page.waitForEvent('download');
-  await page.getByRole('button', { name: button }).press('Enter');
-  return readFile(await (await download).path(), 'utf8');
-}
 
 /** The numbers of a table's cells, in its order. */
 const numbers = (page: Page, rows: string) =>
@@ -39,12 +27,12 @@ async function shown(gpu: Gpu): Promise<Record<string, number[]>> {
   await figure.locator('svg > image').nth(2).waitFor(PATIENT);
   found['figure 3'] = (await saved(page, 'CSV')).trim().split('\r\n').slice(1).flatMap((row) => row.split(',').slice(-3).map(Number));
 
-  await open(page, 'Network');
+  await openView(page, 'Network');
   await page.locator('section[aria-labelledby=select] .head').first().waitFor(PATIENT);
   const shares = await page.locator('section[aria-labelledby=select] .head').allTextContents();
   found.network = shares.map((text) => Number(text.replace('× ', '')));
 
-  await open(page, 'What if');
+  await openView(page, 'What if');
   const whatIf = page.locator('section[aria-labelledby=what-if]');
   await whatIf.getByRole('button', { name: 'All 5×5' }).press('Enter');
   await page.getByText('With 16 units replaced').waitFor(PATIENT);
@@ -55,12 +43,12 @@ async function shown(gpu: Gpu): Promise<Record<string, number[]>> {
   await whatIf.getByRole('button', { name: 'Let the network decide' }).press('Enter');
   await page.getByText('Nothing is replaced').waitFor();
 
-  await open(page, 'Stimuli');
+  await openView(page, 'Stimuli');
   await page.getByText('units end nearer to 5×5').waitFor(PATIENT);
   await openTable(page.locator('section[aria-labelledby=stimuli]'));
   found.stimuli = await numbers(page, 'section[aria-labelledby=stimuli] tbody tr');
 
-  await open(page, 'Collections');
+  await openView(page, 'Collections');
   const files = ['bison.jpg', 'fig.jpg'].map(gallery);
   await page.locator('section[aria-labelledby=collections] input[type=file]').last().setInputFiles(files);
   await page.getByRole('status').filter({ hasText: 'All 2 photos are done.' }).waitFor({ state: 'attached', ...PATIENT });

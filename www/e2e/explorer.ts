@@ -34,6 +34,19 @@ export async function openTable(section: Locator): Promise<void> {
   await section.locator('details tbody tr').first().waitFor();
 }
 
+/** Opens a view by keyboard. */
+export async function openView(page: Page, name: string): Promise<void> {
+  await page.getByRole('link', { name, exact: true }).press('Enter');
+  await page.locator(`nav a[aria-current=page]`, { hasText: name }).waitFor();
+}
+
+/** The text of the file that a button saves. */
+export async function saved(page: Page, button: string): Promise<string> {
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: button }).press('Enter');
+  return readFile(await (await download).path(), 'utf8');
+}
+
 /** Reads predictions and the tables behind both charts. */
 export async function read(page: Page): Promise<Reading> {
   for (const name of ['channels', 'depth']) {

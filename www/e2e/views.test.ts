@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { VIEWS } from '../src/lib/permalink';
 import { openSite, visit, type Site } from './browser';
-import { drop, hide, openTable, read, settled, visitEach, zoomTo } from './explorer';
+import { drop, hide, openTable, openView, read, settled, visitEach, zoomTo } from './explorer';
 
 let site: Site;
 beforeAll(async () => {
@@ -12,13 +12,6 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 const visited = visitEach(() => visit(site));
-
-/** Opens a view by keyboard. */
-async function open(page: Page, name: string): Promise<void> {
-  await page.getByRole('link', { name, exact: true }).focus();
-  await page.keyboard.press('Enter');
-  await page.locator(`nav a[aria-current=page]`, { hasText: name }).waitFor();
-}
 
 const cells = (page: Page, rows: string) =>
   page.locator(rows).evaluateAll((found) => found.map((row) => [...row.querySelectorAll('th, td')].map((cell) => cell.textContent?.trim() ?? '')));
@@ -42,7 +35,7 @@ test('an address brings back photo, zoom, centre, unit and view', async () => {
   expect(after.channels).toEqual(before.channels);
   await again.page.close();
 
-  await open(page, 'What if');
+  await openView(page, 'What if');
   const whatIf = await visit({ ...site, url: page.url() });
   await whatIf.page.getByRole('heading', { name: 'Take the wheel' }).waitFor();
   await whatIf.page.close();
@@ -158,7 +151,7 @@ test('figure 3 of a dropped photo, by keyboard, equals what PyTorch computes', a
 
 test('what if, by keyboard: all attention to 5×5 is seen in every unit and answered in predictions', async () => {
   const { page } = visited;
-  await open(page, 'What if');
+  await openView(page, 'What if');
   await page.getByText('Nothing is replaced').waitFor();
   const section = page.locator('section[aria-labelledby=what-if]');
   await section.getByRole('button', { name: 'All 5×5' }).press('Enter');
@@ -179,7 +172,7 @@ test('what if, by keyboard: all attention to 5×5 is seen in every unit and answ
 
 test('the network, by keyboard: another unit shows its own tensors', async () => {
   const { page } = visited;
-  await open(page, 'Network');
+  await openView(page, 'Network');
   await page.getByRole('heading', { name: 'Inside SK_3_8 at 1.00×' }).waitFor();
   const inside = page.locator('section[aria-labelledby=split] canvas');
   expect(await inside.count()).toBe(12);
@@ -195,7 +188,7 @@ test('the network, by keyboard: another unit shows its own tensors', async () =>
 
 test('the receptive field, by keyboard: it follows place, unit and attention, and its address brings it back', async () => {
   const { page } = visited;
-  await open(page, 'Receptive field');
+  await openView(page, 'Receptive field');
   const section = page.locator('section[aria-labelledby=field]');
   const ready = () => page.locator('section[aria-labelledby=field][aria-busy=false] figcaption').waitFor({ timeout: 60_000 });
   const caption = () => section.locator('figcaption').textContent();
@@ -230,7 +223,7 @@ test('the receptive field, by keyboard: it follows place, unit and attention, an
 
 test('the receptive field against zoom and depth is measured, drawn and saved', async () => {
   const { page } = visited;
-  await open(page, 'Receptive field');
+  await openView(page, 'Receptive field');
   for (const [id, rows] of [['field-zoom', 9], ['field-depth', 16]] as const) {
     const section = page.locator(`section[aria-labelledby=${id}]`);
     // A slow machine asks first.
@@ -258,7 +251,7 @@ test('the receptive field against zoom and depth is measured, drawn and saved', 
 test('stimuli, by keyboard: a larger disc is the photo and moves attention', async () => {
   const { page } = visited;
   const photo = await page.locator('.frame img').getAttribute('src');
-  await open(page, 'Stimuli');
+  await openView(page, 'Stimuli');
   await expect.poll(() => page.locator('.frame img').getAttribute('src')).not.toBe(photo);
   await page.getByText('units end nearer to 5×5').waitFor();
   const section = page.locator('section[aria-labelledby=stimuli]');

@@ -20,13 +20,16 @@ struct Crate {
     repository: String,
 }
 
-/// Crates and licences of the library with `features` for `target`, or the command line tool's for this machine.
+/// Crates and their licences. `build` holds the options of Cargo that choose features and target; without any they are those
+/// of the command line tool on this machine.
 pub fn text(project: &Project, build: &[&str]) -> Result<String> {
-    let registry = registry(project)?;
+    let registries = registries(project)?;
     // Many crates share a text to the letter.
     let mut crates_of: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in crates(project, build)? {
-        let folder = registry.join(format!("{}-{}", one.name, one.version));
+        let name = format!("{}-{}", one.name, one.version);
+        let folder = registries.iter().map(|registry| registry.join(&name)).find(|folder| folder.is_dir());
+        let folder = folder.with_context(|| format!("the sources of {name} are not where Cargo unpacks them"))?;
         let title = format!("{} {} ({})", one.name, one.version, one.licence);
         let texts = licences(&folder)?;
         if texts.is_empty() {
@@ -73,11 +76,11 @@ fn read(line: &str) -> Option<Crate> {
     })
 }
 
-/// Where Cargo unpacks the registry's crates.
-fn registry(project: &Project) -> Result<PathBuf> {
+/// Where Cargo unpacks crates, a folder for each registry.
+fn registries(project: &Project) -> Result<Vec<PathBuf>> {
     let folder = project.cargo_home().join("registry/src");
-    let mut found = fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-    Ok(found.next().with_context(|| format!("{} is empty", folder.display()))??.path())
+    let entries = fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    entries.map(|entry| Ok(entry?.path())).collect()
 }
 
 /// The texts of a crate's licence: the MIT one where it may be chosen, or all.

@@ -16,7 +16,7 @@ use crate::wasm;
 /// The hashes of the last build that was compared with a second one, in the format of `sha256sum`.
 const RECORD: &str = "docs/pkg.sha256";
 /// What decides about the bytes of `pkg/`, beside the compiler.
-const INPUTS: [&str; 14] = [
+const INPUTS: [&str; 15] = [
     ".cargo",
     "Cargo.lock",
     "Cargo.toml",
@@ -30,6 +30,7 @@ const INPUTS: [&str; 14] = [
     "www/build/README.md",
     "www/build/pkg.mjs",
     "www/package-lock.json",
+    "xtask/src/notices.rs",
     "xtask/src/wasm.rs",
 ];
 
