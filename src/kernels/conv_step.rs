@@ -64,7 +64,7 @@ impl ConvStep {
     pub(super) fn pack_matrix(&self, x: &View, y: &View, parameters: &Parameters) -> Result<Vec<f32>> {
         let folded = self.fold(parameters)?;
         let (rows, columns) = (x.quads() * LANES, y.quads() * LANES);
-        let mut packed = vec![0.0; folded.taps * rows * columns];
+        let mut packed = folded.zeros_and_bias(folded.taps * rows * columns, y);
         for (o, &column) in y.lanes.iter().enumerate() {
             for (i, &row) in x.lanes.iter().enumerate() {
                 for tap in 0..folded.taps {
@@ -72,7 +72,6 @@ impl ConvStep {
                 }
             }
         }
-        packed.extend(folded.bias(y));
         Ok(packed)
     }
 
@@ -141,11 +140,12 @@ impl Folded<'_> {
         };
         self.weight[at] * self.scale[o]
     }
-    /// The shift in the lanes of `y`, zero in padding.
-    pub fn bias(&self, y: &View) -> Vec<f32> {
-        let mut bias = vec![0.0; y.quads() * LANES];
-        y.lanes.iter().zip(&self.shift).for_each(|(&lane, &shift)| bias[lane as usize] = shift);
-        bias
+    /// Zeros for `weights` values, and behind them the shift in the lanes of `y`, zero in padding. Reserved together: a vector
+    /// that grows by its bias takes twice its size.
+    pub fn zeros_and_bias(&self, weights: usize, y: &View) -> Vec<f32> {
+        let mut packed = vec![0.0; weights + y.quads() * LANES];
+        y.lanes.iter().zip(&self.shift).for_each(|(&lane, &shift)| packed[weights + lane as usize] = shift);
+        packed
     }
 }
 

@@ -46,13 +46,12 @@ impl Kernel for DepthwiseConv {
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));
         let folded = self.step.fold(parameters)?;
         let width = y.quads() * LANES;
-        let mut packed = vec![0.0; folded.taps * width];
+        let mut packed = folded.zeros_and_bias(folded.taps * width, y);
         for (c, &lane) in y.lanes.iter().enumerate() {
             for tap in 0..folded.taps {
                 packed[tap * width + lane as usize] = folded.at(c, 0, tap);
             }
         }
-        packed.extend(folded.bias(y));
         let mut packed = vec![Packed::F32(packed)];
         if !x.is_contiguous() {
             packed.push(Packed::U32(x.slots.clone()));

@@ -78,7 +78,7 @@ impl Kernel for GroupedConv {
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));
         let folded = self.step.fold(parameters)?;
         let Reach { first, count } = self.reach(x, y);
-        let mut packed = vec![0.0; y.quads() * folded.taps * count * LANES * LANES];
+        let mut packed = folded.zeros_and_bias(y.quads() * folded.taps * count * LANES * LANES, y);
         for (o, &column) in y.lanes.iter().enumerate() {
             let (quad, column) = (column as usize / LANES, column as usize % LANES);
             for (i, channel) in self.group(o).enumerate() {
@@ -89,7 +89,6 @@ impl Kernel for GroupedConv {
                 }
             }
         }
-        packed.extend(folded.bias(y));
         Ok(vec![Packed::Weights(packed), Packed::U32(first)])
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {

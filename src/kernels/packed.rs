@@ -49,6 +49,9 @@ impl Packed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::preset;
+    use crate::plan::{Plan, PlanOptions};
+    use crate::weights::generated::parameters;
 
     #[test]
     fn only_weights_that_fit_are_kept_as_halves() {
@@ -61,5 +64,21 @@ mod tests {
         let weights = Packed::Weights(vec![0.1; 8]);
         assert_eq!(weights.clone().kept(WeightPrecision::F32), weights);
         assert_eq!(kept(weights.clone()).bytes().len() * 2, weights.bytes().len());
+    }
+
+    #[test]
+    fn constants_reserve_what_they_hold() {
+        for name in ["skresnet18", "sk_shufflenet_v2_x0_5"] {
+            let graph = preset(name).unwrap().graph([64, 64], 10).unwrap();
+            let parameters = parameters(&graph);
+            let plan = Plan::new(&graph, &PlanOptions::batch(1)).unwrap();
+            for step in &plan.steps {
+                for constant in step.pack(&plan.views, &parameters).unwrap() {
+                    if let Packed::Weights(values) | Packed::F32(values) = constant {
+                        assert_eq!(values.capacity(), values.len(), "{name}: {:?}", step.parameters());
+                    }
+                }
+            }
+        }
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn load(
     checkpoint: &Checkpoint,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Constants> {
-    let reader = checkpoint.reader().await?;
+    let mut reader = checkpoint.reader().await?;
     let mut constants = Constants::new(backend);
     for (done, step) in plan.steps.iter().enumerate() {
         let parameters = reader.read(&step.parameters()).await?;

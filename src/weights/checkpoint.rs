@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Files up to this size are read in one go while loading; it saves hundreds of small reads.
 const SMALL_FILE: u64 = 16 << 20;
 
+/// Bytes of a larger file that are read at a time; a multiple of every type's size.
+const PIECE: usize = 2 << 20;
+
 /// Key of the metadata that says [`FOLDED`] where the file has biases in place of batch norms.
 pub(super) const BATCH_NORM: &str = "batch_norm";
 pub(super) const FOLDED: &str = "folded";
@@ -122,8 +125,8 @@ impl Checkpoint {
     /// `bad-weights` if the file cannot be read.
     pub async fn reader(&self) -> Result<Reader<'_>> {
         let length = self.source.length()?;
-        let whole = if length <= SMALL_FILE { Some(self.source.read(0..length).await?) } else { None };
-        Ok(Reader { checkpoint: self, whole })
+        let bytes = if length <= SMALL_FILE { self.source.read(0..length).await? } else { vec![0; PIECE] };
+        Ok(Reader { checkpoint: self, is_whole: length <= SMALL_FILE, bytes })
     }
 }
 
@@ -131,7 +134,9 @@ impl Checkpoint {
 #[derive(Debug)]
 pub struct Reader<'a> {
     checkpoint: &'a Checkpoint,
-    whole: Option<Vec<u8>>,
+    /// Whether `bytes` are the file; else they are room for a piece of it, one for all reads, so that memory is not torn.
+    is_whole: bool,
+    bytes: Vec<u8>,
 }
 
 impl Reader<'_> {
@@ -139,28 +144,18 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// `bad-weights` if a tensor is missing, of another type, holds values that are not finite, or cannot be read.
-    pub async fn read(&self, names: &[String]) -> Result<Parameters> {
+    pub async fn read(&mut self, names: &[String]) -> Result<Parameters> {
         let mut parameters = Parameters::default();
         let file = self.checkpoint.source.name();
         for name in names {
             let entry = self.checkpoint.entries.get(name);
             let entry = entry.ok_or_else(|| Error::bad_weights(format!("{file} lacks tensor {name}")))?;
-            let read;
-            let bytes = match &self.whole {
-                Some(whole) => whole
-                    .get(entry.start as usize..entry.end as usize)
-                    .ok_or_else(|| Error::bad_weights(format!("{file} became shorter: tensor {name} is gone")))?,
-                None => {
-                    read = self.checkpoint.source.read(entry.start..entry.end).await?;
-                    &read
-                }
-            };
-            let values = entry.values(bytes).ok_or_else(|| {
+            let values = self.values(name, entry).await?.ok_or_else(|| {
                 Error::bad_weights(format!(
                     "{file}: tensor {name} of type {} and shape {:?} does not fit its {} bytes",
                     entry.dtype,
                     entry.shape,
-                    bytes.len()
+                    entry.end - entry.start
                 ))
             })?;
             if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
@@ -169,5 +164,49 @@ impl Reader<'_> {
             parameters.insert(name.clone(), values);
         }
         Ok(parameters)
+    }
+
+    /// The values of `entry`, called `name`; none if they are not floating point or too few.
+    async fn values(&mut self, name: &str, entry: &Entry) -> Result<Option<Vec<f32>>> {
+        let source = &self.checkpoint.source;
+        if self.is_whole {
+            let bytes = self.bytes.get(entry.start as usize..entry.end as usize);
+            let gone = || Error::bad_weights(format!("{} became shorter: tensor {name} is gone", source.name()));
+            return Ok(entry.values(bytes.ok_or_else(gone)?));
+        }
+        let Some(size) = entry.dtype.size() else { return Ok(None) };
+        let mut values = Vec::with_capacity((entry.end - entry.start) as usize / size);
+        for start in (entry.start..entry.end).step_by(PIECE) {
+            let length = PIECE.min((entry.end - start) as usize);
+            let piece = &mut self.bytes[..length];
+            source.read_into(start, piece).await?;
+            if entry.dtype.decode(piece, &mut values).is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(entry.arrange(values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_tensor_read_in_pieces_is_whole() {
+        let count = (SMALL_FILE / 4) as usize + 3;
+        let header = format!(r#"{{"x":{{"dtype":"F32","shape":[{count}],"data_offsets":[0,{}]}}}}"#, 4 * count);
+        let mut file = (header.len() as u64).to_le_bytes().to_vec();
+        file.extend(header.as_bytes());
+        (0..count).for_each(|i| file.extend((i as f32).to_le_bytes()));
+        pollster::block_on(async {
+            let checkpoint = Checkpoint::open(Source::Bytes(file.into())).await.unwrap();
+            let mut reader = checkpoint.reader().await.unwrap();
+            assert!(!reader.is_whole);
+            let parameters = reader.read(&["x".to_string()]).await.unwrap();
+            let x = parameters.get("x").unwrap();
+            assert_eq!(x.len(), count);
+            assert!(x.iter().enumerate().all(|(i, &value)| value == i as f32));
+        });
     }
 }

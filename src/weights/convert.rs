@@ -39,7 +39,7 @@ impl Conversion {
         }
         let dtype = if self.half { Dtype::F16 } else { Dtype::F32 };
         write(&header(dtype, targets.iter().map(|t| (t.name.clone(), t.shape.clone())), metadata)?)?;
-        let reader = checkpoint.reader().await?;
+        let mut reader = checkpoint.reader().await?;
         for target in &targets {
             let values = target.values(&reader.read(&target.reads()).await?)?;
             write(&encode(&target.name, &values, self.half)?)?;

@@ -32,18 +32,19 @@ impl Dtype {
         }
     }
 
-    /// The values of little-endian `bytes` as f32; none if they are not floating point.
-    pub fn decode(&self, bytes: &[u8]) -> Option<Vec<f32>> {
-        fn values<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Option<Vec<f32>> {
-            Some(bytes.as_chunks().0.iter().map(|&b| value(b)).collect())
+    /// Adds the values of little-endian `bytes` to `values`, as f32; none if they are not floating point.
+    pub fn decode(&self, bytes: &[u8], values: &mut Vec<f32>) -> Option<()> {
+        fn decode<const N: usize>(bytes: &[u8], values: &mut Vec<f32>, value: impl Fn([u8; N]) -> f32) {
+            values.extend(bytes.as_chunks().0.iter().map(|&b| value(b)));
         }
         match self {
-            Self::F64 => values(bytes, |b| f64::from_le_bytes(b) as f32),
-            Self::F32 => values(bytes, f32::from_le_bytes),
-            Self::F16 => values(bytes, |b| half::f16::from_le_bytes(b).to_f32()),
-            Self::BF16 => values(bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
-            Self::Other(_) => None,
+            Self::F64 => decode(bytes, values, |b| f64::from_le_bytes(b) as f32),
+            Self::F32 => decode(bytes, values, f32::from_le_bytes),
+            Self::F16 => decode(bytes, values, |b| half::f16::from_le_bytes(b).to_f32()),
+            Self::BF16 => decode(bytes, values, |b| half::bf16::from_le_bytes(b).to_f32()),
+            Self::Other(_) => return None,
         }
+        Some(())
     }
 }
 
@@ -90,7 +91,13 @@ impl Entry {
 
     /// The values in row-major order from the bytes `start .. end`; none if they are not floating point or too few.
     pub fn values(&self, bytes: &[u8]) -> Option<Vec<f32>> {
-        let mut values = self.dtype.decode(bytes)?;
+        let mut values = Vec::with_capacity(bytes.len() / self.dtype.size()?);
+        self.dtype.decode(bytes, &mut values)?;
+        self.arrange(values)
+    }
+
+    /// The values in row-major order from those that the file has at `start .. end`; none if they are too few.
+    pub fn arrange(&self, mut values: Vec<f32>) -> Option<Vec<f32>> {
         if let Some(strides) = &self.strides {
             values = gather(&values, &self.shape, strides)?;
         }

@@ -20,7 +20,7 @@ const MESSAGE: usize = 4096;
 /// Opens a file and reads every tensor in it.
 fn read(source: &Source) -> Result<usize, Error> {
     let checkpoint = block_on(Checkpoint::open(source.clone()))?;
-    let reader = block_on(checkpoint.reader())?;
+    let mut reader = block_on(checkpoint.reader())?;
     let mut read = 0;
     for name in checkpoint.tensors().keys() {
         // Types that no network reads and values that are not finite are refused here.
