@@ -3,8 +3,11 @@
 The folder is the public one: `wnids.txt`, `words.txt`, `train/WNID/images/*.JPEG`, `val/images`,
 `val/val_annotations.txt`. Some copies hold two classes more than the 200 of the dataset; they are left out.
 Decoded once, it is kept as one file, which stands for the folder everywhere.
+
+usage: python data.py TINY_IMAGENET_200 OUT.safetensors --every N    (such a file of every Nth class)
 """
 
+import argparse
 import json
 import os
 from dataclasses import dataclass
@@ -96,6 +99,18 @@ def load(path: Path) -> Dataset:
         )
 
 
+def every(dataset: Dataset, step: int) -> Dataset:
+    """Classes 0, `step`, 2 · `step`, … alone, numbered anew."""
+    chosen = range(0, len(dataset.classes), step)
+
+    def part(split: Split) -> Split:
+        kept = split.labels % step == 0
+        return Split(split.images[kept], split.labels[kept] // step)
+
+    named = lambda names: [names[i] for i in chosen]
+    return Dataset(part(dataset.train), part(dataset.validation), named(dataset.classes), named(dataset.labels))
+
+
 def hold_out(train: Split, per_class: int) -> tuple[Split, Split]:
     """Training images without, and with only, `per_class` images of every class: the same ones in every run."""
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(HELD_OUT_SEED))
@@ -105,3 +120,16 @@ def hold_out(train: Split, per_class: int) -> tuple[Split, Split]:
     held = torch.arange(len(train)) - first < per_class
     part = lambda chosen: Split(train.images[chosen], train.labels[chosen])
     return part(order[~held].sort().values), part(order[held].sort().values)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--every", type=int, required=True)
+    options = parser.parse_args()
+    save(every(load(options.data), options.every), options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -58,3 +58,13 @@ def test_hold_out_takes_the_same_number_of_every_class():
     again = data.hold_out(data.Split(images, labels), 7)[1]
     assert torch.equal(again.images, held.images)
     assert len(data.hold_out(data.Split(images, labels), 0)[1]) == 0
+
+
+def test_every_second_class_is_numbered_anew(cache):
+    whole = data.load(cache)
+    part = data.every(whole, 2)
+    assert part.classes == ["n0", "n2", "n4"]
+    for one, of in ((part.train, whole.train), (part.validation, whole.validation)):
+        assert one.labels.unique().tolist() == [0, 1, 2]
+        for i in range(3):
+            assert torch.equal(one.images[one.labels == i], of.images[of.labels == 2 * i])
