@@ -52,14 +52,23 @@ def accuracy(model: nn.Module, split: data.Split, size: int, batch: int = 100) -
 
 
 def load(path: Path) -> tuple[nn.Module, dict[str, str]]:
-    """The SK-ShuffleNetV2 of a weights file, in f32 and evaluation mode, and the file's metadata."""
+    """The network of a file of `export.py`, or of a run's averaged weights, in f32 and evaluation mode, and its metadata.
+
+    Averaged weights get the run's last image size as `input_size`.
+    """
     with safe_open(path, "pt") as file:
-        metadata = file.metadata()
+        metadata = file.metadata() or {}
         state = {name: file.get_tensor(name).float() for name in file.keys()}
     widths = {models.architecture(width): width for width in models.WIDTHS}
-    if metadata.get("architecture") not in widths:
+    if metadata.get("architecture") in widths:
+        described = {"width": widths[metadata["architecture"]]}
+    elif "architecture" not in metadata and "recipe" in metadata:
+        recipe = json.loads(metadata["recipe"])
+        described = {name: recipe[name] for name in ("width", "unit", "kernels", "reduction")}
+        metadata["input_size"] = str(recipe["sizes"][-1])
+    else:
         raise SystemExit(f"{path}: architecture {metadata.get('architecture')!r} is not one of {', '.join(widths)}")
-    model = models.build(widths[metadata["architecture"]], len(state["fc.bias"]))
+    model = models.build(classes=len(state["fc.bias"]), **described)
     counters = {name: value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")}
     model.load_state_dict(counters | state)
     return model.eval().to(memory_format=torch.channels_last), metadata

@@ -108,6 +108,25 @@ def test_export_writes_what_the_engine_reads(run, tmp_path, monkeypatch):
     torch.testing.assert_close(loaded(images), network.eval()(images), rtol=1e-2, atol=1e-2)
 
 
+def test_averaged_weights_of_any_unit_are_evaluated_as_they_are(run, tmp_path):
+    path, network = run
+    loaded, about = evaluate.load(path)
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(loaded(images), network.eval()(images))
+    assert about["input_size"] == "112"
+
+    from dataclasses import asdict
+
+    from safetensors.torch import save_file
+
+    wide = models.build(0.5, 3, kernels=(3, 5, 7), reduction=1)
+    about = {"recipe": json.dumps(asdict(training.Recipe(width=0.5, kernels=(3, 5, 7), reduction=1, sizes=(64, 80))))}
+    save_file(wide.state_dict(), tmp_path / "wide.safetensors", about)
+    loaded, about = evaluate.load(tmp_path / "wide.safetensors")
+    torch.testing.assert_close(loaded(images), wide.eval()(images))
+    assert about["input_size"] == "80" and scale.Attention(loaded).differences(torch.zeros(1, 3, 64, 64)).shape == (1, 16)
+
+
 def test_export_refuses_networks_that_the_engine_lacks(run):
     path, _ = run
     with safe_open(path, "pt") as file:
