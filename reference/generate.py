@@ -57,6 +57,8 @@ GENERATED = [
     Golden("sknet50_k3_k7", "sknet50_k3_k7", (1, 3, 64, 67)),
     Golden("sknet50_k3_5x5g64", "sknet50_k3_5x5g64", (1, 3, 70, 64)),
     Golden("sknet50_k3_7x7g128", "sknet50_k3_7x7g128", (1, 3, 64, 71)),
+    Golden("sknet50_k5", "sknet50_k5", (1, 3, 64, 72)),
+    Golden("sknet50_k7", "sknet50_k7", (1, 3, 75, 64)),
     Golden("sknet50_k3_k5_sum", "sknet50_k3_k5_sum", (1, 3, 64, 75)),
     Golden("sknet50_k3_k7_sum", "sknet50_k3_k7_sum", (1, 3, 64, 64)),
     Golden("sknet50_k5_k7_sum", "sknet50_k5_k7_sum", (1, 3, 97, 97)),

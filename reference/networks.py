@@ -162,6 +162,12 @@ NETWORKS = {
     "sknet50_k3_7x7g128": resnet(
         lambda classes: with_branch(sknet(classes), 1, 7, 128), 27_990_632, 4_546_203_648
     ),
+    "sknet50_k5": resnet(
+        lambda classes: without_attention(sknet(classes, sizes=(5,))), 25_028_904, 4_230_479_872
+    ),
+    "sknet50_k7": resnet(
+        lambda classes: without_attention(sknet(classes, sizes=(7,))), 25_028_904, 4_230_479_872
+    ),
     "sknet50_k3_k5_sum": resnet(lambda classes: without_attention(sknet(classes)), 26_458_664, 4_461_690_880),
     "sknet50_k3_k7_sum": resnet(
         lambda classes: without_attention(sknet(classes, sizes=(3, 7))), 26_458_664, 4_461_690_880

@@ -141,6 +141,8 @@ networks! {
     sknet50_k3_k7
     sknet50_k3_5x5g64
     sknet50_k3_7x7g128
+    sknet50_k5
+    sknet50_k7
     sknet50_k3_k5_sum
     sknet50_k3_k7_sum
     sknet50_k5_k7_sum
@@ -198,7 +200,7 @@ fn exchanged_branches_are_noticed() {
 }
 
 /// (network, parameters, multiply-adds of conv and fc, SK units) for its data set and input size.
-const COUNTS: [(&str, u64, u64, usize); 29] = [
+const COUNTS: [(&str, u64, u64, usize); 31] = [
     ("sknet50", 27_479_784, 4_462_710_784, 16),
     ("sknet50_caffe", 27_479_784, 4_462_710_784, 16),
     ("sknet26", 16_746_408, 2_586_877_952, 8),
@@ -222,6 +224,8 @@ const COUNTS: [(&str, u64, u64, usize); 29] = [
     ("sknet50_k3_k7", 27_479_784, 4_462_710_784, 16),
     ("sknet50_k3_5x5g64", 28_029_928, 4_552_626_176, 16),
     ("sknet50_k3_7x7g128", 27_990_632, 4_546_203_648, 16),
+    ("sknet50_k5", 25_028_904, 4_230_479_872, 0),
+    ("sknet50_k7", 25_028_904, 4_230_479_872, 0),
     ("sknet50_k3_k5_sum", 26_458_664, 4_461_690_880, 0),
     ("sknet50_k3_k7_sum", 26_458_664, 4_461_690_880, 0),
     ("sknet50_k5_k7_sum", 26_458_664, 4_461_690_880, 0),

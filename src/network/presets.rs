@@ -189,9 +189,9 @@ pub fn presets() -> Vec<Network> {
     ]
 }
 
-/// The rows of the paper's tables 6 and 7 that are not presets: SKNet-50 with other branches, and with their plain sum in
-/// place of attention (`_sum`). K3, K5 and K7 are 3×3 kernels with dilation 1, 2 and 3; `5x5g64` is a true 5×5 kernel with
-/// 64 groups. K3 + K5 with attention is `sknet50`.
+/// The rows of the paper's tables 6 and 7 that are not presets: SKNet-50 with other branches, with their plain sum in place
+/// of attention (`_sum`), or with a single one. K3, K5 and K7 are 3×3 kernels with dilation 1, 2 and 3; `5x5g64` is a true 5×5
+/// kernel with 64 groups. K3 + K5 with attention is `sknet50`, K3 alone `resnext50_32x4d`.
 pub fn ablations() -> Vec<Network> {
     let row = |name: &str, branches: Vec<SkBranch>| Network::imagenet(name, sknet50(branches));
     let by_dilation = |name: &str, sizes: &[usize]| row(name, dilated(sizes, G32));
@@ -208,6 +208,8 @@ pub fn ablations() -> Vec<Network> {
         by_dilation("sknet50_k3_k7", &[3, 7]).paper(20.97, 0.0, 4.47),
         with_true("sknet50_k3_5x5g64", 5, 64).paper(20.80, 0.0, 4.56),
         with_true("sknet50_k3_7x7g128", 7, 128).paper(21.18, 0.0, 4.55),
+        sum("sknet50_k5", &[5]),
+        sum("sknet50_k7", &[7]),
         sum("sknet50_k3_k5_sum", &[3, 5]).paper(21.76, 0.0, 0.0),
         sum("sknet50_k3_k7_sum", &[3, 7]).paper(21.82, 0.0, 0.0),
         sum("sknet50_k5_k7_sum", &[5, 7]).paper(23.64, 0.0, 0.0),
