@@ -10,7 +10,7 @@ use golden::{Golden, integers};
 use pollster::block_on;
 use sklens::bundled;
 use sklens::image::ChannelOrder;
-use sklens::network::{ablations, preset, presets};
+use sklens::network::{NetworkFile, ablations, preset, presets};
 use sklens::session::{BackendChoice, OpenOptions, Session};
 use sklens::weights::generated::fill;
 use sklens::weights::{Source, WeightPrecision};
@@ -197,6 +197,25 @@ fn exchanged_branches_are_noticed() {
     let source = generated_weights("sk_shufflenet_v2_x1_0", 1000, exchange);
     let (logits, attention) = deviation(&golden, source, BackendChoice::Cpu);
     assert!(logits > 50.0 * TOLERANCE && attention > 50.0 * TOLERANCE, "logits {logits}, attention {attention}");
+}
+
+#[test]
+fn the_only_branch_of_a_described_unit_gets_all_attention() {
+    let text = "[sknet]\ndepths = [1, 1]\nbranches = [{ kernel = 3, dilation = 2 }]\nclasses = 10\n";
+    let network = NetworkFile::from_toml(text).unwrap().network().unwrap();
+    let source = generated_checkpoint(&network.graph([64, 64], 10).unwrap(), str::to_string);
+    let shape = [2, 3, 64, 64];
+    let run = |backend| {
+        let opened = Session::open_network(network.clone(), source.clone(), backend, |_| ());
+        let mut session = block_on(opened).expect("session");
+        block_on(session.analyze_tensor(&fill("input", &shape), shape)).expect("analysis")
+    };
+    let [cpu, gpu] = [BackendChoice::Cpu, BackendChoice::Gpu].map(run);
+    for (cpu, gpu) in cpu.iter().zip(&gpu) {
+        let attention: Vec<f32> = cpu.units.iter().chain(&gpu.units).flat_map(|unit| unit.attention.clone()).collect();
+        assert!(attention.len() == 2 * (128 + 256) && attention.iter().all(|&a| a == 1.0));
+        assert!(worst(&cpu.logits, &gpu.logits) <= TOLERANCE * cpu.logits.iter().fold(0.0_f32, |m, v| m.max(v.abs())));
+    }
 }
 
 /// (network, parameters, multiply-adds of conv and fc, SK units) for its data set and input size.
