@@ -1,4 +1,4 @@
-/** The page in Firefox, where that is installed: `SKLENS_FIREFOX` or /usr/bin/firefox. Its ESR has no WebGPU on Linux. */
+/** The page in Firefox: `SKLENS_FIREFOX`, or /usr/bin/firefox where that is installed. Its ESR has no WebGPU on Linux. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -23,7 +23,7 @@ interface Analysed {
   logits: number[][];
 }
 
-describe.skipIf(!existsSync(executable))('Firefox', () => {
+describe.skipIf(!process.env.SKLENS_FIREFOX && !existsSync(executable))('Firefox', () => {
   let firefox: Firefox;
   let site: Site;
   let script: string;

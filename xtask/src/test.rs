@@ -169,8 +169,8 @@ fn trainer(project: &Project, python: &Path) -> Result<Outcome> {
 }
 
 /// Serves the built page and runs the npm script `e2e` with the page's address in `SKLENS_URL`, the command line tool
-/// to compare with in `SKLENS_CLI`, the folder of the authors' weights files in `SKLENS_WEIGHTS`, and the browser in
-/// `SKLENS_CHROMIUM`.
+/// to compare with in `SKLENS_CLI`, the folder of the authors' weights files in `SKLENS_WEIGHTS`, and the browsers
+/// in `SKLENS_CHROMIUM` and `SKLENS_FIREFOX`.
 fn end_to_end(project: &Project) -> Result<Outcome> {
     cargo(project, &["build", "--package=sklens", "--bin=sklens"])?;
     cargo(project, &["test", "--package=sklens", "--test=weight_formats", "the_authors_files"])?;
@@ -183,6 +183,7 @@ fn end_to_end(project: &Project) -> Result<Outcome> {
             ("SKLENS_CLI", &program(project, "debug", "sklens")),
             ("SKLENS_WEIGHTS", &project.target().join("tmp")),
             ("SKLENS_CHROMIUM", &setup::chromium()?),
+            ("SKLENS_FIREFOX", &setup::firefox()?),
         ],
     )
 }

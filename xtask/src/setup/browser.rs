@@ -1,4 +1,4 @@
-//! Chromium with its driver, and a Vulkan driver: what the tests run on.
+//! Chromium with its driver, Firefox, and a Vulkan driver: what the tests run on.
 
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -19,6 +19,7 @@ pub fn ensure() -> Result<()> {
             "chromedriver of the same version in PATH",
             &["chromium-driver"],
         ),
+        (firefox().is_ok(), "Firefox in PATH", &["firefox-esr"]),
         (has_vulkan(), "a Vulkan loader and driver (Mesa's lavapipe will do)", &["mesa-vulkan-drivers", "libvulkan1"]),
     ];
     let missing = || needs.iter().filter(|(present, ..)| !present);
@@ -44,6 +45,11 @@ pub fn chromium() -> Result<PathBuf> {
         .into_iter()
         .find_map(process::find_program)
         .context("neither Chromium nor Chrome is in PATH")
+}
+
+/// The other browser for the page's tests.
+pub fn firefox() -> Result<PathBuf> {
+    process::find_program("firefox").context("Firefox is not in PATH")
 }
 
 /// Other systems bring Metal or Direct3D.

@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::project::Project;
 use crate::steps::{Outcome, Steps};
 
-pub use browser::{chromedriver, chromium};
+pub use browser::{chromedriver, chromium, firefox};
 pub use node::ensure as install_node_packages;
 pub use wasm_target::{WASM_TARGET, WasmToolchain};
 

@@ -10,14 +10,20 @@ use crate::project::Project;
 use crate::stamp::Stamp;
 use crate::steps::Outcome;
 
-/// The oldest Node that Vite 8 runs on.
-const MIN_NODE: (u32, u32) = (20, 19);
+/// Whether Vite 8 runs on this major and minor version of Node; the same as `engines` in `www/package.json`.
+fn is_supported((major, minor): (u32, u32)) -> bool {
+    match major {
+        20 => minor >= 19,
+        22 => minor >= 12,
+        _ => major > 22,
+    }
+}
 
 /// Checks Node, and installs the locked packages of `folder` if they are not those last installed.
 pub fn ensure(project: &Project, folder: &str) -> Result<Outcome> {
-    let need = format!("Node {}.{} or newer with npm is needed (https://nodejs.org)", MIN_NODE.0, MIN_NODE.1);
-    let version = process::output(Command::new("node").arg("--version")).with_context(|| need.clone())?;
-    if parse_version(&version).is_none_or(|version| version < MIN_NODE) {
+    let need = "Node 20.19, 22.12 or newer with npm is needed (https://nodejs.org)";
+    let version = process::output(Command::new("node").arg("--version")).context(need)?;
+    if !parse_version(&version).is_some_and(is_supported) {
         bail!("{need}, but this is {}", version.trim());
     }
     let root = project.root().join(folder);
@@ -45,8 +51,9 @@ mod tests {
     #[test]
     fn versions_compare_by_number() {
         assert_eq!(parse_version("v20.9.0\n"), Some((20, 9)));
-        assert!(parse_version("v20.9.0").unwrap() < MIN_NODE);
-        assert!(parse_version("v22.0.1").unwrap() > MIN_NODE);
         assert_eq!(parse_version("20.9.0"), None);
+        let supported = |text| parse_version(text).is_some_and(is_supported);
+        assert!(["v20.19.0", "v22.12.0", "v24.0.0"].into_iter().all(supported));
+        assert!(!["v18.20.0", "v20.9.0", "v21.7.0", "v22.0.1"].into_iter().any(supported));
     }
 }
