@@ -2,7 +2,7 @@
 // Each thread computes one quad of PIXELS successive output positions.
 // Grid: x over blocks of BLOCK quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
 
-// 1, 4 or 8.
+// 1, 2, 4 or 8.
 override PIXELS: u32 = 8u;
 override BLOCK: u32 = 8u;
 override X_QUADS: u32 = 1u;
@@ -105,6 +105,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     s0 += w * load(address(item, o0, at), k);
     if (PIXELS > 1u) {
       s1 += w * load(address(item, o1, at), k);
+    }
+    if (PIXELS > 2u) {
       s2 += w * load(address(item, o2, at), k);
       s3 += w * load(address(item, o3, at), k);
     }
@@ -118,6 +120,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   store(item, first, quad, s0);
   if (PIXELS > 1u) {
     store(item, first + 1u, quad, s1);
+  }
+  if (PIXELS > 2u) {
     store(item, first + 2u, quad, s2);
     store(item, first + 3u, quad, s3);
   }

@@ -2,7 +2,7 @@
 // Each thread computes one quad of PIXELS successive output positions.
 // Grid: x over blocks of BLOCK quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
 
-// 1, 4 or 8.
+// 1, 2, 4 or 8.
 override PIXELS: u32 = 8u;
 override BLOCK: u32 = 8u;
 override X_QUADS: u32 = 1u;
@@ -137,6 +137,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       s0 += w * load(p0, k);
       if (PIXELS > 1u) {
         s1 += w * load(p1, k);
+      }
+      if (PIXELS > 2u) {
         s2 += w * load(p2, k);
         s3 += w * load(p3, k);
       }
@@ -151,6 +153,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   store(item, first, quad, s0);
   if (PIXELS > 1u) {
     store(item, first + 1u, quad, s1);
+  }
+  if (PIXELS > 2u) {
     store(item, first + 2u, quad, s2);
     store(item, first + 3u, quad, s3);
   }

@@ -2,7 +2,7 @@
 // With BRANCHES, x = Σ a·U over the branches of an SK unit.
 // Grid: x over blocks of BLOCK quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
 
-// 1, 4 or 8.
+// 1, 2, 4 or 8.
 override PIXELS: u32 = 8u;
 override BLOCK: u32 = 8u;
 override X_QUADS: u32 = 1u;
@@ -125,6 +125,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     s0 += w * load(item, p0, k);
     if (PIXELS > 1u) {
       s1 += w * load(item, p1, k);
+    }
+    if (PIXELS > 2u) {
       s2 += w * load(item, p2, k);
       s3 += w * load(item, p3, k);
     }
@@ -142,6 +144,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   store(item, first, quad, slot, s0);
   if (PIXELS > 1u) {
     store(item, first + 1u, quad, slot, s1);
+  }
+  if (PIXELS > 2u) {
     store(item, first + 2u, quad, slot, s2);
     store(item, first + 3u, quad, slot, s3);
   }

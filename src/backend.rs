@@ -3,7 +3,7 @@
 use crate::cpu::CpuExecutor;
 use crate::gpu::{GpuConstants, GpuDevice, GpuExecutor, Watch};
 use crate::graph::{Graph, TensorId};
-use crate::kernels::{Lowering, Packed};
+use crate::kernels::{Choices, Lowering, Packed, Shape};
 use crate::plan::{LANES, Plan, PlanOptions, StorageId};
 use crate::weights::generated::parameters;
 use crate::weights::{Parameters, WeightPrecision};
@@ -30,6 +30,13 @@ impl Backend {
     /// Whether plans run on the GPU.
     pub fn is_gpu(&self) -> bool {
         matches!(self, Self::Gpu(_))
+    }
+    /// The GPU, if plans run there.
+    pub fn device(&self) -> Option<Rc<GpuDevice>> {
+        match self {
+            Self::Cpu => None,
+            Self::Gpu(device) => Some(device.clone()),
+        }
     }
     /// Catches what goes wrong on the GPU from here on; nothing on the CPU.
     pub(crate) fn watch(&self) -> Option<Watch<'_>> {
@@ -192,7 +199,8 @@ impl Runner {
         }
         let executor = match (backend, &*constants) {
             (Backend::Gpu(device), Constants::Gpu(on_device)) => {
-                Executor::Gpu(GpuExecutor::new(device.clone(), &plan, on_device).await?, constants)
+                let choices = device.choices().clone();
+                Executor::Gpu(GpuExecutor::new(device.clone(), &plan, on_device, &choices).await?, constants)
             }
             (Backend::Cpu, Constants::Cpu(_)) => Executor::Cpu(CpuExecutor::new(&plan), constants),
             _ => return Err(misplaced(backend)),
@@ -257,6 +265,38 @@ impl Runner {
         match &self.executor {
             Executor::Cpu(_, constants) => constants.step_bytes(index),
             Executor::Gpu(_, constants) => constants.step_bytes(index),
+        }
+    }
+
+    /// Records the plan anew on the GPU, with the variants of kernels in `choices`; does nothing on the CPU. Whatever was
+    /// written before is lost.
+    ///
+    /// # Errors
+    /// `device-lost` if the GPU refuses.
+    pub async fn record(&mut self, choices: &Choices) -> Result<()> {
+        if let Executor::Gpu(gpu, constants) = &mut self.executor
+            && let Constants::Gpu(on_device) = &**constants
+        {
+            *gpu = GpuExecutor::new(gpu.device(), &self.plan, on_device, choices).await?;
+        }
+        Ok(())
+    }
+
+    /// The shapes that variants of kernels can be chosen for, step by step.
+    pub fn shapes(&self) -> Vec<Option<Shape>> {
+        let choices = Choices::default();
+        let lowering = Lowering { views: &self.plan.views, batch: self.plan.batch, choices: &choices };
+        self.plan.steps.iter().map(|step| step.shape(&lowering)).collect()
+    }
+
+    /// [`Runner::time`] by the clock, with what it takes to start a step and wait for it; on the CPU the same.
+    ///
+    /// # Errors
+    /// `device-lost` if the GPU went away.
+    pub async fn time_by_clock(&mut self, repeats: &[usize]) -> Result<Vec<f64>> {
+        match &mut self.executor {
+            Executor::Gpu(gpu, _) => gpu.time_by_clock(repeats).await,
+            Executor::Cpu(..) => Ok(self.time(repeats).await?.unwrap_or_default()),
         }
     }
 

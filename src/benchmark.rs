@@ -10,8 +10,6 @@ use crate::{Error, Result};
 use serde::Serialize;
 use web_time::Instant;
 
-/// Milliseconds that a step is repeated for: browsers tell time in steps of a tenth.
-const LONG_ENOUGH: f64 = 2.0;
 /// How often repetitions are adapted to what the ones before took.
 const ADAPTATIONS: usize = 3;
 /// A step is repeated at most this many times as often as before, for it may have seemed to take no time at all.
@@ -83,7 +81,8 @@ pub(crate) async fn measure(backend: &Backend, graph: &Graph, runner: &mut Runne
     runner.write_nchw(graph.input, &fill("input", &[batch, channels, height, width]));
     let milliseconds = wall_time(runner).await?;
     let mut benchmark = Benchmark { size: [height, width], batch, milliseconds, roofline: None, layers: Vec::new() };
-    if let Some(times) = step_times(runner).await? {
+    let all = vec![true; runner.plan.steps.len()];
+    if let Some(times) = step_times(runner, Clock::Device, &all).await? {
         let roofline = roofline(backend).await?;
         let layer = |(index, &milliseconds): (usize, &f64)| {
             let step = runner.plan.steps[index].as_ref();
@@ -116,18 +115,48 @@ async fn wall_time(runner: &mut Runner) -> Result<f64> {
     Ok(shortest)
 }
 
-/// Milliseconds of each step; none if the device does not tell time.
-async fn step_times(runner: &mut Runner) -> Result<Option<Vec<f64>>> {
-    let mut repeats = vec![1; runner.plan.steps.len()];
+/// Which clock tells how long a step takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// The device's timestamps.
+    Device,
+    /// This program's, from the submit to the end of waiting.
+    Program,
+}
+
+impl Clock {
+    /// Milliseconds that a step is repeated for: browsers tell time in steps of a tenth, and to submit and wait takes some.
+    fn long_enough(self) -> f64 {
+        match self {
+            Self::Device => 2.0,
+            Self::Program => 10.0,
+        }
+    }
+
+    async fn time(self, runner: &mut Runner, repeats: &[usize]) -> Result<Option<Vec<f64>>> {
+        match self {
+            Self::Device => runner.time(repeats).await,
+            Self::Program => runner.time_by_clock(repeats).await.map(Some),
+        }
+    }
+}
+
+/// Milliseconds of the steps that are marked in `timed`, 0 for the others; none if the device does not tell time.
+pub(crate) async fn step_times(runner: &mut Runner, clock: Clock, timed: &[bool]) -> Result<Option<Vec<f64>>> {
+    let mut repeats: Vec<usize> = timed.iter().map(|&timed| timed.into()).collect();
     for _ in 0..ADAPTATIONS {
-        let Some(times) = runner.time(&repeats).await? else { return Ok(None) };
+        let Some(times) = clock.time(runner, &repeats).await? else { return Ok(None) };
+        let before = repeats.clone();
         for (repeats, time) in repeats.iter_mut().zip(times) {
-            *repeats = ((LONG_ENOUGH / time) as usize).clamp(*repeats, *repeats * GROWTH);
+            *repeats = ((clock.long_enough() / time) as usize).clamp(*repeats, *repeats * GROWTH);
+        }
+        if repeats == before {
+            break;
         }
     }
     let mut shortest = vec![f64::INFINITY; repeats.len()];
     for _ in 0..SAMPLES {
-        let times = runner.time(&repeats).await?.unwrap_or_default();
+        let times = clock.time(runner, &repeats).await?.unwrap_or_default();
         shortest.iter_mut().zip(times).for_each(|(shortest, time)| *shortest = shortest.min(time));
     }
     Ok(Some(shortest))
@@ -152,7 +181,7 @@ async fn roofline(backend: &Backend) -> Result<Roofline> {
 /// Multiply-adds, seconds and bytes of the one step of `graph`.
 async fn limit(backend: &Backend, graph: &Graph) -> Result<(u64, f64, u64)> {
     let mut runner = Runner::generated(backend, graph, &PlanOptions::batch(1)).await?;
-    let times = step_times(&mut runner).await?.unwrap_or_default();
+    let times = step_times(&mut runner, Clock::Device, &[true]).await?.unwrap_or_default();
     let (Some(milliseconds), Some(step)) = (times.first(), runner.plan.steps.first()) else {
         return Err(Error::device_lost("the device stopped telling time"));
     };

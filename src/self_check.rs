@@ -3,6 +3,7 @@
 use crate::backend::{Backend, Runner};
 use crate::gpu::GpuDevice;
 use crate::graph::{Graph, GraphBuilder, Pool, PoolKind};
+use crate::kernels::{AdapterFacts, Choices, Variant};
 use crate::network::blocks::{AttentionWidth, Groups, SkBranch, SkConv, UnitPlace, conv_bn, kernel, sk_unit};
 use crate::plan::PlanOptions;
 use crate::weights::generated::{self, fill};
@@ -31,7 +32,7 @@ pub(crate) async fn check(device: &Rc<GpuDevice>, precision: WeightPrecision) ->
     }
     let graph = graph()?;
     let weights = generated::parameters(&graph);
-    let deviation = deviation(device, precision, &graph, [&weights, &weights]).await;
+    let deviation = deviation(device, precision, &graph, [&weights, &weights], device.choices().adapter).await;
     // A device that was lost meanwhile says nothing about its adapter.
     device.check()?;
     let verdict = deviation.and_then(|deviation| judge(&key.0, deviation));
@@ -79,24 +80,43 @@ async fn deviation(
     precision: WeightPrecision,
     graph: &Graph,
     weights: [&Parameters; 2],
+    adapter: AdapterFacts,
 ) -> Result<f32> {
-    let found = run(&Backend::Gpu(device.clone()), precision, graph, weights[0]).await?;
-    let expected = run(&Backend::Cpu, precision, graph, weights[1]).await?;
-    let differences = found.iter().zip(&expected).flat_map(|(found, expected)| {
+    let expected = run(&mut runner(&Backend::Cpu, precision, graph, weights[1]).await?, graph).await?;
+    let mut gpu = runner(&Backend::Gpu(device.clone()), precision, graph, weights[0]).await?;
+    let mut worst = difference(&expected, &run(&mut gpu, graph).await?);
+    // Larger networks may take these on such an adapter.
+    for variant in [Variant::Staged, Variant::Split] {
+        if !adapter.software && !(worst > TOLERANCE || worst.is_nan()) {
+            let shared = gpu.shapes().into_iter().flatten().filter(|shape| shape.shared);
+            let tuned = shared.map(|shape| (shape.to_string(), variant)).collect();
+            gpu.record(&Choices { adapter, tuned, candidate: None }).await?;
+            worst = worse(worst, difference(&expected, &run(&mut gpu, graph).await?));
+        }
+    }
+    Ok(worst)
+}
+
+/// Largest difference between two sets of tensors, relative to the largest value of the same tensor.
+fn difference(expected: &[Vec<f32>], found: &[Vec<f32>]) -> f32 {
+    let differences = found.iter().zip(expected).flat_map(|(found, expected)| {
         let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, v| largest.max(v.abs()));
         found.iter().zip(expected).map(move |(a, b)| (a - b).abs() / largest)
     });
-    Ok(differences.fold(0.0, |worst, d| if d > worst || d.is_nan() { d } else { worst }))
+    differences.fold(0.0, worse)
+}
+
+/// The worse of two differences; not a number is the worst.
+fn worse(a: f32, b: f32) -> f32 {
+    if b > a || b.is_nan() { b } else { a }
+}
+
+async fn runner(backend: &Backend, precision: WeightPrecision, graph: &Graph, weights: &Parameters) -> Result<Runner> {
+    Runner::planned(backend, graph, &PlanOptions::batch(1), weights, precision).await
 }
 
 /// Logits and attention of every unit.
-async fn run(
-    backend: &Backend,
-    precision: WeightPrecision,
-    graph: &Graph,
-    weights: &Parameters,
-) -> Result<Vec<Vec<f32>>> {
-    let mut runner = Runner::planned(backend, graph, &PlanOptions::batch(1), weights, precision).await?;
+async fn run(runner: &mut Runner, graph: &Graph) -> Result<Vec<Vec<f32>>> {
     runner.write_nchw(graph.input, &fill("input", &graph.tensor(graph.input).shape));
     let values = runner.run().await?;
     let outputs = std::iter::once(graph.output).chain(graph.units.iter().map(|unit| unit.attention));
@@ -107,6 +127,23 @@ async fn run(
 mod tests {
     use super::*;
     use pollster::block_on;
+
+    /// The same adapter, taken for a GPU.
+    const HARDWARE: AdapterFacts = AdapterFacts { software: false, mobile: false };
+
+    #[test]
+    fn variants_for_hardware_are_checked() {
+        let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
+        let graph = graph().unwrap();
+        let weights = generated::parameters(&graph);
+        let check = |adapter| deviation(&device, WeightPrecision::F32, &graph, [&weights, &weights], adapter);
+        let pipelines = [AdapterFacts::default(), HARDWARE].map(|adapter| {
+            let found = block_on(check(adapter)).unwrap();
+            assert!(found <= TOLERANCE, "{adapter:?}: {found}");
+            device.pipeline_count()
+        });
+        assert!(pipelines[1] >= pipelines[0] + 2, "{pipelines:?}");
+    }
 
     #[test]
     fn this_adapter_passes_and_is_asked_once() {
@@ -134,7 +171,7 @@ mod tests {
             values.iter_mut().for_each(|v| *v = -*v);
             let mut wrong = generated::parameters(&graph);
             wrong.insert(name.to_string(), values);
-            let found = block_on(deviation(&device, WeightPrecision::F32, &graph, [&wrong, &right])).unwrap();
+            let found = block_on(deviation(&device, WeightPrecision::F32, &graph, [&wrong, &right], HARDWARE)).unwrap();
             let error = judge("this adapter", found).expect_err(name);
             assert!(error.message.contains("this adapter computes wrong results"), "{name}: {error}");
         }

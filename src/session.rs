@@ -8,17 +8,20 @@ mod receptive_field;
 mod run;
 mod view;
 
+pub use crate::tuner::Tuning;
 pub use info::{BranchInfo, ModelInfo, Progress, SessionInfo, UnitInfo, models, unit_infos};
 pub use receptive_field::FieldRequest;
 pub use view::View;
 
 use crate::analysis::Analysis;
 use crate::backend::{Backend, Constants};
-use crate::benchmark::{self, Benchmark};
+use crate::benchmark::{self, Benchmark, Clock};
 use crate::image::{Preprocessing, WorkingImage, check_size};
+use crate::kernels::Variant;
 use crate::network::{Network, preset};
 use crate::overrides::RunOptions;
 use crate::plan::{Packing, Plan, PlanOptions};
+use crate::tuner;
 use crate::weights::{Checkpoint, Source, WeightPrecision};
 use crate::{Error, Result};
 use metadata::{labels_of, preprocessing_of};
@@ -46,12 +49,15 @@ pub enum BackendChoice {
 }
 
 /// Where a network runs, and how its weights are kept there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct OpenOptions {
     /// The backend.
     pub backend: BackendChoice,
     /// The weights in memory.
     pub precision: WeightPrecision,
+    /// What [`Session::tune`] measured earlier, on this adapter or others; of those for the adapter that runs the last counts.
+    #[serde(default)]
+    pub tunings: Vec<Tuning>,
 }
 
 impl From<BackendChoice> for OpenOptions {
@@ -125,6 +131,7 @@ impl Session {
         checkpoint.check(&network.name, &graph.parameters())?;
         let labels = labels_of(&checkpoint, classes)?;
         let plan = Plan::new(&graph, &PlanOptions::batch(1))?;
+        let precision = options.precision;
         let Placed { backend, reason, constants } = place(options, &plan, &checkpoint, &mut progress).await?;
         Ok(Self {
             network,
@@ -134,7 +141,7 @@ impl Session {
             checkpoint,
             backend,
             reason,
-            precision: options.precision,
+            precision,
             constants: vec![(plan.packing(), Rc::new(constants))],
             runners: VecDeque::new(),
             gradients: VecDeque::new(),
@@ -165,6 +172,7 @@ impl Session {
             crop_pct: self.preprocessing.crop_pct,
             classes: self.classes,
             dispatches: self.dispatches,
+            tuned: self.backend.device().map_or(0, |device| device.choices().tuned.len()),
             weight_precision: self.precision,
             weight_bytes: self.constants.first().map_or(0, |(_, constants)| constants.bytes()),
             metadata: self.checkpoint.metadata.clone(),
@@ -226,15 +234,45 @@ impl Session {
     /// # Errors
     /// `bad-option` if the size does not fit the network or the batch the device, `device-lost` if the GPU went away.
     pub async fn benchmark(&mut self, size: Option<[usize; 2]>, batch: usize) -> Result<Benchmark> {
+        self.prepare_for_times(size, batch).await?;
+        let (_, Prepared { graph, runner, .. }) = &mut self.runners[0];
+        benchmark::measure(&self.backend, graph, runner).await
+    }
+
+    /// Moves a runner for that size and batch to the front.
+    async fn prepare_for_times(&mut self, size: Option<[usize; 2]>, batch: usize) -> Result<()> {
         let size = size.unwrap_or(self.preprocessing.input_size);
         check_size(size, self.network.sides())?;
         let most = self.max_batch(size, &[])?;
         if !(1..=most).contains(&batch) {
             return Err(Error::bad_option(format!("the batch is {batch}; it must be from 1 to {most} at this size")));
         }
-        self.prepare(RunnerKey { size, options: PlanOptions::batch(batch) }).await?;
+        self.prepare(RunnerKey { size, options: PlanOptions::batch(batch) }).await
+    }
+
+    /// Measures for `batch` pictures of `size` (the model's default if absent) which variants of the kernels this adapter
+    /// runs fastest, except for shapes that are known already, and uses them from here on. Takes seconds, on software
+    /// adapters minutes. Returns all that is known of the adapter, for [`OpenOptions::tunings`].
+    ///
+    /// # Errors
+    /// As [`Session::benchmark`]; `bad-option` on the CPU, which has one variant of everything.
+    pub async fn tune(&mut self, size: Option<[usize; 2]>, batch: usize) -> Result<Tuning> {
+        let Some(device) = self.backend.device() else {
+            return Err(Error::bad_option("the CPU backend has nothing to tune; open the network on a GPU"));
+        };
+        let clock = if device.tells_time() { Clock::Device } else { Clock::Program };
+        let known = device.choices().clone();
+        self.prepare_for_times(size, batch).await?;
         let (_, Prepared { graph, runner, .. }) = &mut self.runners[0];
-        benchmark::measure(&self.backend, graph, runner).await
+        let mut tuned = known.tuned.clone();
+        tuned.extend(tuner::tune(graph, runner, &known, clock).await?);
+        let in_words = |(shape, variant): (&String, &Variant)| (shape.clone(), variant.to_string());
+        let tuning = Tuning { choices: tuned.iter().map(in_words).collect(), ..Tuning::new(&device.adapter) };
+        device.tune(tuned);
+        // Other plans were recorded with other variants.
+        self.runners.clear();
+        self.gradients.clear();
+        Ok(tuning)
     }
 
     /// [`Session::analyze_tensor_with`] without options.

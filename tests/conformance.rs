@@ -3,6 +3,8 @@
 mod common;
 #[path = "common/halves.rs"]
 mod halves;
+#[path = "common/variants.rs"]
+mod variants;
 
 use common::cases::{FAMILIES, cases};
 use sklens::backend::Backend;
@@ -10,6 +12,8 @@ use sklens::gpu::GpuDevice;
 use std::rc::Rc;
 
 const CASES: usize = 40;
+/// Per family, with every variant of its kernels.
+const VARIANT_CASES: usize = 4;
 /// Per family, with weights in f16.
 const HALF_CASES: usize = 2;
 
@@ -39,6 +43,20 @@ fn halves_on_the_gpu() {
 
 fn gpu() -> Backend {
     Backend::Gpu(Rc::new(pollster::block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe")))
+}
+
+/// Of every family, for its small and its large shapes, with weights in f32 and in f16.
+#[test]
+fn variants_on_the_gpu() {
+    let backend = gpu();
+    let tried = FAMILIES
+        .iter()
+        .flat_map(|family| cases(family, 23, VARIANT_CASES))
+        .flat_map(|case| pollster::block_on(variants::check(&backend, &case)))
+        .collect::<std::collections::BTreeSet<_>>();
+    for variant in ["staged", "split", "8x8", "4x4", "2x1", "1x1"] {
+        assert!(tried.contains(variant), "no case has {variant}: {tried:?}");
+    }
 }
 
 macro_rules! families {

@@ -4,7 +4,7 @@ use pollster::block_on;
 use sklens::backend::{Backend, Runner};
 use sklens::gpu::GpuDevice;
 use sklens::graph::{Graph, GraphBuilder, Pool, PoolKind};
-use sklens::kernels::Lowering;
+use sklens::kernels::{Choices, Lowering};
 use sklens::network::{ablations, presets};
 use sklens::plan::{LANES, Plan, PlanOptions};
 use sklens::weights::generated::fill;
@@ -22,7 +22,7 @@ fn no_network_exceeds_the_workgroups_of_a_dispatch_at_its_largest_input() {
         let graph = network.graph([side, side], network.classes).expect("graph");
         for options in options.iter().filter(|o| o.retain.iter().all(|name| graph.find(name).is_some())) {
             let plan = Plan::new(&graph, options).expect("plan");
-            let lowering = Lowering { views: &plan.views, batch: plan.batch };
+            let lowering = Lowering { views: &plan.views, batch: plan.batch, choices: &Choices::default() };
             for step in &plan.steps {
                 for dispatch in step.lower(&lowering) {
                     let fits = dispatch.workgroups.iter().all(|n| (1..=MAX_WORKGROUPS).contains(n));

@@ -32,13 +32,13 @@ fn generated_weights(network: &str, classes: usize, edit: Edit) -> Source {
 /// Largest deviation of logits (relative) and of any unit's attention.
 fn deviation(golden: &Golden, source: Source, options: impl Into<OpenOptions>) -> (f32, f32) {
     let options = options.into();
+    let gpu = options.backend == BackendChoice::Gpu;
     let document = &golden.document;
     let network = document["network"].as_str().expect("network");
     let shape: [usize; 4] = integers(&document["shape"]).try_into().expect("four dimensions");
     let mut session = block_on(Session::open(network, source, options, |_| ())).expect("session");
     let results = block_on(session.analyze_tensor(&fill("input", &shape), shape)).expect("analysis");
     let info = session.info().expect("info");
-    let gpu = options.backend == BackendChoice::Gpu;
     assert_eq!(info.backend, if gpu { "gpu" } else { "cpu" });
     assert_eq!(info.dispatches > 0, gpu);
     assert_eq!(results.len(), shape[0]);
@@ -78,7 +78,7 @@ fn weights_of(golden: &Golden) -> Source {
 
 fn check(name: &str, options: impl Into<OpenOptions>, tolerance: f32) {
     let (golden, options) = (Golden::read(name), options.into());
-    let (logits, attention) = deviation(&golden, weights_of(&golden), options);
+    let (logits, attention) = deviation(&golden, weights_of(&golden), options.clone());
     println!("{name} with {options:?}: logits {logits:.1e}, attention {attention:.1e}");
     assert!(logits <= tolerance, "{name} with {options:?}: logits deviate by {logits}");
     assert!(attention <= tolerance, "{name} with {options:?}: attention deviates by {attention}");
@@ -156,13 +156,13 @@ const IN_HALVES: [&str; 5] = ["sknet50", "sk_shufflenet_v2_x1_0", "seresnext50_3
 
 #[test]
 fn weights_in_f16_stay_near_the_goldens_on_the_cpu() {
-    let options = OpenOptions { backend: BackendChoice::Cpu, precision: WeightPrecision::F16 };
+    let options = OpenOptions { precision: WeightPrecision::F16, ..BackendChoice::Cpu.into() };
     IN_HALVES.iter().for_each(|name| check(name, options, HALF_TOLERANCE));
 }
 
 #[test]
 fn weights_in_f16_stay_near_the_goldens_on_the_gpu() {
-    let options = OpenOptions { backend: BackendChoice::Gpu, precision: WeightPrecision::F16 };
+    let options = OpenOptions { precision: WeightPrecision::F16, ..BackendChoice::Gpu.into() };
     ["sk_shufflenet_v2_x1_0", "bundled"].iter().for_each(|name| check(name, options, HALF_TOLERANCE));
 }
 
@@ -171,7 +171,7 @@ fn weights_in_f16_take_little_more_than_half_the_memory() {
     for (name, share) in [("sknet50", 0.52), ("sk_shufflenet_v2_x1_0", 0.56)] {
         let golden = Golden::read(name);
         let bytes = |precision| {
-            let options = OpenOptions { backend: BackendChoice::Cpu, precision };
+            let options = OpenOptions { precision, ..BackendChoice::Cpu.into() };
             let session = block_on(Session::open(name, weights_of(&golden), options, |_| ())).expect("session");
             let info = session.info().expect("info");
             assert_eq!(info.weight_precision, precision);

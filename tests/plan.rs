@@ -1,7 +1,7 @@
 //! What every plan must keep: memory, order, counts.
 
 use sklens::graph::{Graph, TensorId};
-use sklens::kernels::{Lowering, Operand};
+use sklens::kernels::{Choices, Lowering, Operand};
 use sklens::network::{Network, presets};
 use sklens::plan::{LANES, Plan, PlanOptions, StorageId, lower_bound};
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ fn plans() -> Vec<(String, Graph, Plan)> {
 #[test]
 fn no_dispatch_reads_and_writes_one_buffer() {
     for (name, _, plan) in plans() {
-        let lowering = Lowering { views: &plan.views, batch: plan.batch };
+        let lowering = Lowering { views: &plan.views, batch: plan.batch, choices: &Choices::default() };
         for step in &plan.steps {
             for dispatch in step.lower(&lowering) {
                 let buffers = |write: bool| {
@@ -126,7 +126,7 @@ fn memory_is_near_the_lower_bound() {
 fn sknet50_needs_few_dispatches() {
     let network = sklens::network::preset("sknet50").expect("preset");
     let plan = Plan::new(&network.graph([224, 224], 1000).expect("graph"), &PlanOptions::batch(1)).expect("plan");
-    let lowering = Lowering { views: &plan.views, batch: 1 };
+    let lowering = Lowering { views: &plan.views, batch: 1, choices: &Choices::default() };
     let dispatches: usize = plan.steps.iter().map(|s| s.lower(&lowering).len()).sum();
     assert!(dispatches <= SKNET50_DISPATCHES, "{dispatches} dispatches");
 }

@@ -1,7 +1,7 @@
 //! `sklens bench`.
 
 use super::model::{ModelArgs, parse_size};
-use super::{print, print_json};
+use super::{print, print_json, tunings};
 use crate::Result;
 use crate::benchmark::{Benchmark, LayerTime};
 use clap::Args;
@@ -18,6 +18,10 @@ pub struct Bench {
     /// Pictures at once.
     #[arg(long, default_value_t = 1)]
     batch: usize,
+    /// First find the fastest kernels for this GPU, network, size and batch; the choice is kept in the user's cache folder
+    /// for all later commands. Takes seconds, on a software adapter minutes.
+    #[arg(long)]
+    tune: bool,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -30,6 +34,11 @@ impl Bench {
     /// If the network cannot be opened or run.
     pub fn run(&self) -> Result<usize> {
         let mut session = self.model.open(self.model.choose_for_speed()?)?;
+        if self.tune {
+            let tuning = block_on(session.tune(self.size, self.batch))?;
+            let file = tunings::store(&tuning)?;
+            eprintln!("{} shapes are tuned for {} in {}", tuning.choices.len(), tuning.adapter, file.display());
+        }
         let benchmark = block_on(session.benchmark(self.size, self.batch))?;
         if self.json {
             print_json(&benchmark)?

@@ -22,14 +22,23 @@ pub(super) fn is_address(text: &str) -> bool {
     text.starts_with("https://") || text.starts_with("http://")
 }
 
+/// The folder for what this program may keep of its own in the user's cache.
+///
+/// # Errors
+/// A clause, if the user has none.
+pub(super) fn cache_folder() -> Result<PathBuf, String> {
+    let strategy = choose_base_strategy().map_err(|e| format!("there is no cache folder: {e}"))?;
+    Ok(strategy.cache_dir().join("sklens"))
+}
+
 /// The file at `address`: from the cache, or fetched there, an earlier partial transfer continued where the server allows.
 ///
 /// # Errors
 /// `bad-weights` if it cannot be fetched or its hash is not `sha256`.
 pub(super) fn fetch(address: &str, sha256: Option<&str>) -> Result<PathBuf> {
     let failed = |why: String| Error::bad_weights(format!("{address}: {why}"));
-    let folder = choose_base_strategy().map_err(|e| failed(format!("there is no cache folder: {e}")))?.cache_dir();
-    let download = Download { address, folder: folder.join("sklens").join("weights"), patience: PATIENCE };
+    let folder = cache_folder().map_err(failed)?;
+    let download = Download { address, folder: folder.join("weights"), patience: PATIENCE };
     download.get(sha256).map_err(failed)
 }
 

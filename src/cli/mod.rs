@@ -15,6 +15,7 @@ mod photos;
 mod progress;
 mod receptive_field;
 mod sweep;
+mod tunings;
 mod weights;
 
 use crate::{Error, Result};

@@ -2,6 +2,7 @@
 
 use super::download::hex;
 use super::network::network;
+use super::tunings;
 use super::weights::{WeightsArgs, recognised};
 use crate::bundled;
 use crate::network::Network;
@@ -46,6 +47,9 @@ pub(super) struct ModelArgs {
     /// How weights are kept in memory: f16 takes half as much, for slightly other results; all computing is in f32.
     #[arg(long, default_value = "f32")]
     weight_precision: PrecisionArg,
+    /// Ignore which kernels `sklens bench --tune` found fastest on this GPU.
+    #[arg(long)]
+    untuned: bool,
 }
 
 /// A network and its weights, not yet brought to a backend.
@@ -121,6 +125,7 @@ impl ModelArgs {
                 PrecisionArg::F32 => WeightPrecision::F32,
                 PrecisionArg::F16 => WeightPrecision::F16,
             },
+            tunings: if self.untuned { Vec::new() } else { tunings::stored() },
         };
         let mut session = block_on(Session::open_checkpoint(chosen.network, chosen.checkpoint, options, |_| ()))?;
         session.name_classes(bundled::imagenet_labels()?);

@@ -1,10 +1,10 @@
 //! An open device, and the pipelines made on it.
 
 use super::{Adapter, DeviceLimits, GpuAdapter};
-use crate::kernels::{Dispatch, Shader};
+use crate::kernels::{AdapterFacts, Choices, Dispatch, Shader, Variant};
 use crate::{Error, Result};
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ pub struct GpuDevice {
     refused: Arc<OnceLock<String>>,
     modules: RefCell<HashMap<&'static str, wgpu::ShaderModule>>,
     pipelines: RefCell<HashMap<PipelineKey, wgpu::ComputePipeline>>,
+    choices: RefCell<Choices>,
 }
 
 impl std::fmt::Debug for PipelineKey {
@@ -79,10 +80,12 @@ impl GpuDevice {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             let _ = flag.set(error.to_string());
         }));
+        let choices = Choices { adapter: AdapterFacts::new(&adapter.name, adapter.software), ..Choices::default() };
         Self {
             device,
             queue,
             adapter,
+            choices: RefCell::new(choices),
             counters: Cell::default(),
             lost,
             refused,
@@ -97,9 +100,24 @@ impl GpuDevice {
         limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
     }
 
+    /// Whether it tells the time between passes.
+    pub fn tells_time(&self) -> bool {
+        self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
     /// What was asked of the device so far.
     pub fn counters(&self) -> GpuCounters {
         self.counters.get()
+    }
+
+    /// The variants of kernels that plans are recorded with.
+    pub fn choices(&self) -> Ref<'_, Choices> {
+        self.choices.borrow()
+    }
+
+    /// Records later plans with `tuned` (see [`Choices::tuned`]).
+    pub fn tune(&self, tuned: BTreeMap<String, Variant>) {
+        self.choices.borrow_mut().tuned = tuned;
     }
 
     /// Compute pipelines kept.

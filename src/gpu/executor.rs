@@ -3,7 +3,7 @@
 use super::GpuDevice;
 use crate::Result;
 use crate::graph::TensorId;
-use crate::kernels::{Lowering, Operand, Packed};
+use crate::kernels::{Choices, Lowering, Operand, Packed};
 use crate::plan::{LANES, Plan, StorageId};
 use std::rc::Rc;
 
@@ -76,19 +76,19 @@ pub struct GpuExecutor {
 }
 
 impl GpuExecutor {
-    /// Creates buffers, pipelines and bind groups for `plan`.
+    /// Creates buffers, pipelines and bind groups for `plan`, with the variants of kernels in `choices`.
     ///
     /// # Errors
     /// `device-lost` with the driver's message if the device is gone, out of memory, or refuses a shader.
-    pub async fn new(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants) -> Result<Self> {
+    pub async fn new(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants, choices: &Choices) -> Result<Self> {
         device.check()?;
         let watch = device.watch();
-        let executor = Self::record(device.clone(), plan, constants);
+        let executor = Self::record(device.clone(), plan, constants, choices);
         watch.end("the network").await?;
         Ok(executor)
     }
 
-    fn record(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants) -> Self {
+    fn record(device: Rc<GpuDevice>, plan: &Plan, constants: &GpuConstants, choices: &Choices) -> Self {
         let create = |label, size: usize, usage| {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
@@ -101,7 +101,7 @@ impl GpuExecutor {
         let sizes = plan.buffer_sizes(plan.batch);
         let buffers: Vec<_> = sizes.iter().map(|&size| create("activations", size, usage)).collect();
         let unused = create("unused", LANES, usage);
-        let lowering = Lowering { views: &plan.views, batch: plan.batch };
+        let lowering = Lowering { views: &plan.views, batch: plan.batch, choices };
         let mut commands = Vec::new();
         for (index, (step, constants)) in plan.steps.iter().zip(&constants.0).enumerate() {
             for mut dispatch in step.lower(&lowering) {
@@ -145,6 +145,11 @@ impl GpuExecutor {
             wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         );
         Self { device, buffers, commands, staging, read_back }
+    }
+
+    /// The device that it is recorded on.
+    pub fn device(&self) -> Rc<GpuDevice> {
+        self.device.clone()
     }
 
     /// Dispatches of one run.

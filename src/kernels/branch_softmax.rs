@@ -3,8 +3,7 @@
 use super::*;
 use crate::plan::{LANES, quads};
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "branch_softmax", wgsl: include_str!("../../shaders/branch_softmax.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("branch_softmax");
 const WORKGROUP: usize = 64;
 
 /// Softmax over branches per channel and the override behind it, where no larger step does both.

@@ -3,11 +3,7 @@
 use super::*;
 use crate::plan::{LANES, quads};
 
-pub(super) const SHADER: &Shader = &Shader {
-    name: "branch_softmax_backward",
-    wgsl: include_str!("../../shaders/branch_softmax_backward.wgsl"),
-    entry: "main",
-};
+pub(super) const SHADER: &Shader = shader!("branch_softmax_backward");
 const WORKGROUP: usize = 64;
 
 /// `yₘ = aₘ·(gₘ − Σ aₖ·gₖ)` per channel, with gₘ = 0 where the override's mask is set.

@@ -3,8 +3,7 @@
 use super::*;
 use crate::plan::LANES;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "broadcast", wgsl: include_str!("../../shaders/broadcast.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("broadcast");
 
 /// `y[c, i, j] = x[c] / (H·W)`.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What all convolution kernels share.
 
-use super::{DenseConv, DepthwiseConv, GroupedConv, Kernel, Lowering, Operand, Pointwise, view_constants};
+use super::{DenseConv, DepthwiseConv, GroupedConv, Kernel, Operand, Pointwise, view_constants};
 use crate::Result;
 use crate::graph::{Conv2d, TensorId};
 use crate::plan::{LANES, View, Views};
@@ -76,11 +76,9 @@ impl ConvStep {
     }
 
     /// `override` constants that every convolution shader declares.
-    pub(super) fn constants(&self, views: &Views, x: &View, tiling: Tiling) -> Vec<(&'static str, f64)> {
+    pub(super) fn constants(&self, views: &Views, x: &View) -> Vec<(&'static str, f64)> {
         let y = views.of(self.output);
         let mut constants = vec![
-            ("PIXELS", tiling.pixels as f64),
-            ("BLOCK", tiling.block as f64),
             ("X_QUADS", x.quads() as f64),
             ("Y_QUADS", y.quads() as f64),
             ("IN_WIDTH", x.width as f64),
@@ -149,44 +147,6 @@ impl Folded<'_> {
     }
 }
 
-/// How the threads of a convolution shader share the outputs: each computes one quad of `pixels` successive positions;
-/// a workgroup of [`Tiling::THREADS`] covers `block` successive quads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tiling {
-    pub pixels: usize,
-    pub block: usize,
-}
-
-impl Tiling {
-    /// Threads in a workgroup.
-    pub const THREADS: usize = 64;
-    /// Threads that a small GPU runs at once; with fewer, smaller tiles are faster although they load more.
-    const CONCURRENT: usize = 1024;
-
-    /// The tiling for `positions` outputs of `quads` quads. Per quad of inputs, a thread loads one quad of each pixel and
-    /// four quads of weights, and does four multiply-adds for each pixel; a load counts as two multiply-adds.
-    pub fn of(positions: usize, quads: usize) -> Self {
-        let cost = |pixels: usize| {
-            let threads = positions.div_ceil(pixels) * quads;
-            (2 * (4 + pixels) + 4 * pixels) * threads.max(Self::CONCURRENT)
-        };
-        let pixels = [8, 4, 1].into_iter().min_by_key(|&pixels| cost(pixels)).unwrap_or(1);
-        let wasteful = |block: usize| quads.next_multiple_of(block) * 8 > quads * 9;
-        let block = [8, 4, 2].into_iter().find(|&b| !wasteful(b)).unwrap_or(1);
-        Self { pixels, block }
-    }
-    /// The tiling for the outputs of `y`.
-    pub fn of_view(y: &View) -> Self {
-        Self::of(y.positions(), y.quads())
-    }
-    /// The grid: x over blocks of quads, y over groups of tiles, z over batch items.
-    pub fn workgroups(self, y: &View, lowering: &Lowering) -> [u32; 3] {
-        let tiles = y.positions().div_ceil(self.pixels);
-        let x = y.quads().div_ceil(self.block);
-        [x as u32, tiles.div_ceil(Self::THREADS / self.block) as u32, lowering.batch as u32]
-    }
-}
-
 /// Fills `row`, a pixel's output before the products are added: the bias plus the residual.
 pub(super) fn start_row(row: &mut [f32], bias: &[f32], residual: Option<&[f32]>) {
     match residual {
@@ -211,29 +171,5 @@ pub fn convolution(step: ConvStep) -> Box<dyn Kernel> {
         Box::new(DepthwiseConv { step })
     } else {
         Box::new(GroupedConv { step })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tiles_are_large_where_there_is_much_to_do() {
-        assert_eq!(Tiling::of(56 * 56, 64), Tiling { pixels: 8, block: 8 });
-        assert_eq!(Tiling::of(1, 250), Tiling { pixels: 1, block: 8 });
-        // 13 tiles of 4 keep more threads busy than 7 tiles of 8.
-        assert_eq!(Tiling::of(49, 64), Tiling { pixels: 4, block: 8 });
-        assert_eq!(Tiling::of(49, 512).pixels, 8);
-    }
-
-    #[test]
-    fn blocks_of_quads_waste_at_most_an_eighth() {
-        for quads in 1..300_usize {
-            let block = Tiling::of(100, quads).block;
-            assert!(Tiling::THREADS.is_multiple_of(block));
-            assert!(quads.next_multiple_of(block) * 8 <= quads * 9, "{quads} in blocks of {block}");
-        }
-        assert_eq!([1, 3, 6, 15, 29, 58].map(|q| Tiling::of(100, q).block), [1, 1, 2, 8, 8, 8]);
     }
 }

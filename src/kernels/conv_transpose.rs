@@ -77,6 +77,12 @@ impl Kernel for ConvTranspose {
             _ => self.grouped().pack(views, parameters),
         }
     }
+    fn shape(&self, lowering: &Lowering) -> Option<Shape> {
+        match self.conv.groups {
+            1 => DenseConv { step: self.step.clone() }.shape(lowering),
+            _ => self.grouped().shape(lowering),
+        }
+    }
     /// The dispatch of a dense or a grouped convolution, with g spread.
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let mut dispatches = match self.conv.groups {

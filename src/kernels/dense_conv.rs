@@ -1,6 +1,6 @@
 //! `y = act(W∗x + b + residual)`: k×k convolutions without groups, as implicit products of matrices.
 
-use super::conv_step::{Tiling, blocks};
+use super::conv_step::blocks;
 use super::*;
 use crate::cpu::window;
 use crate::plan::LANES;
@@ -10,6 +10,13 @@ use crate::plan::LANES;
 pub struct DenseConv {
     /// The convolution.
     pub step: ConvStep,
+}
+
+impl DenseConv {
+    fn product(&self, lowering: &Lowering) -> Shape {
+        let (x, y) = (lowering.views.of(self.step.input), lowering.views.of(self.step.output));
+        Shape::new(grouped_conv::SHADER.name, x.quads() * self.step.conv.kernel.pow(2), y, lowering)
+    }
 }
 
 impl Kernel for DenseConv {
@@ -36,12 +43,16 @@ impl Kernel for DenseConv {
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));
         Ok(vec![Packed::Weights(self.step.pack_matrix(x, y, parameters)?)])
     }
+    fn shape(&self, lowering: &Lowering) -> Option<Shape> {
+        Some(self.product(lowering))
+    }
     /// The shader of grouped convolutions, with all of x as the one group.
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));
-        let tiling = Tiling::of_view(y);
-        let mut constants = self.step.constants(views, x, tiling);
+        let tiling = lowering.choices.tiling(&self.product(lowering));
+        let mut constants = self.step.constants(views, x);
+        constants.extend(tiling.constants());
         constants.extend(self.step.window_constants(x));
         constants.extend([("COUNT", x.quads() as f64), ("W_QUAD", 1.0), ("W_LANE", y.quads() as f64)]);
         let bindings = vec![

@@ -1,6 +1,6 @@
 //! `y = act(w∗x + b + residual)` channel by channel: convolutions with as many groups as channels.
 
-use super::conv_step::{Tiling, blocks};
+use super::conv_step::blocks;
 use super::*;
 use crate::cpu::simd::{mul_add, relu};
 use crate::cpu::window;
@@ -8,14 +8,19 @@ use crate::plan::LANES;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "depthwise_conv", wgsl: include_str!("../../shaders/depthwise_conv.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("depthwise_conv");
 
 /// A convolution of each channel with its own kernel, of any size, stride, padding and dilation.
 #[derive(Clone, Debug)]
 pub struct DepthwiseConv {
     /// The convolution.
     pub step: ConvStep,
+}
+
+impl DepthwiseConv {
+    fn product(&self, lowering: &Lowering) -> Shape {
+        Shape::new(SHADER.name, self.step.conv.kernel.pow(2), lowering.views.of(self.step.output), lowering)
+    }
 }
 
 impl Kernel for DepthwiseConv {
@@ -58,11 +63,15 @@ impl Kernel for DepthwiseConv {
         }
         Ok(packed)
     }
+    fn shape(&self, lowering: &Lowering) -> Option<Shape> {
+        Some(self.product(lowering))
+    }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));
-        let tiling = Tiling::of_view(y);
-        let mut constants = self.step.constants(views, x, tiling);
+        let tiling = lowering.choices.tiling(&self.product(lowering));
+        let mut constants = self.step.constants(views, x);
+        constants.extend(tiling.constants());
         constants.extend(self.step.window_constants(x));
         constants.push(("X_TABLE", f64::from(!x.is_contiguous())));
         let bindings = vec![

@@ -5,8 +5,7 @@ use crate::cpu::simd::relu;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "elementwise", wgsl: include_str!("../../shaders/elementwise.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("elementwise");
 /// Inputs that one step can add.
 pub const MAX_TERMS: usize = 3;
 

@@ -5,8 +5,7 @@ use crate::plan::LANES;
 use crate::weights::FoldedNorm;
 use pulp::Arch;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "gate", wgsl: include_str!("../../shaders/gate.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("gate");
 
 /// What multiplies the gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use super::*;
 use crate::plan::LANES;
 use std::ops::Range;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "gather", wgsl: include_str!("../../shaders/gather.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("gather");
 /// Table entry of a lane that another step writes.
 const LEAVE: u32 = u32::MAX;
 /// Table entry of a padding lane.

@@ -3,11 +3,7 @@
 use super::*;
 use crate::plan::LANES;
 
-pub(super) const SHADER: &Shader = &Shader {
-    name: "global_average_pool",
-    wgsl: include_str!("../../shaders/global_average_pool.wgsl"),
-    entry: "main",
-};
+pub(super) const SHADER: &Shader = shader!("global_average_pool");
 /// Quads that one workgroup reduces.
 const WORKGROUP_QUADS: usize = 8;
 

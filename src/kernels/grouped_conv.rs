@@ -3,7 +3,7 @@
 //! Groups need not be whole quads. Each quad of y reads the range of quads of x that its groups need, all quads equally
 //! many, with zero weights outside the groups.
 
-use super::conv_step::{Tiling, blocks};
+use super::conv_step::blocks;
 use super::*;
 use crate::cpu::simd::{Quad, mul_add, relu};
 use crate::cpu::window;
@@ -11,8 +11,7 @@ use crate::plan::{LANES, quads};
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "grouped_conv", wgsl: include_str!("../../shaders/grouped_conv.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("grouped_conv");
 
 /// A convolution with any number of groups, of any kernel, stride, padding and dilation.
 #[derive(Clone, Debug)]
@@ -37,6 +36,11 @@ impl GroupedConv {
         let (inputs, outputs) = (conv.in_channels / conv.groups, conv.out_channels / conv.groups);
         let group = o / outputs;
         group * inputs..(group + 1) * inputs
+    }
+
+    fn product(&self, lowering: &Lowering) -> Shape {
+        let (x, y) = (lowering.views.of(self.step.input), lowering.views.of(self.step.output));
+        Shape::new(SHADER.name, self.reach(x, y).count * self.step.conv.kernel.pow(2), y, lowering)
     }
 
     fn reach(&self, x: &View, y: &View) -> Reach {
@@ -91,12 +95,16 @@ impl Kernel for GroupedConv {
         }
         Ok(vec![Packed::Weights(packed), Packed::U32(first)])
     }
+    fn shape(&self, lowering: &Lowering) -> Option<Shape> {
+        Some(self.product(lowering))
+    }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;
         let (x, y) = (views.of(self.step.input), views.of(self.step.output));
-        let tiling = Tiling::of_view(y);
+        let tiling = lowering.choices.tiling(&self.product(lowering));
         let count = self.reach(x, y).count;
-        let mut constants = self.step.constants(views, x, tiling);
+        let mut constants = self.step.constants(views, x);
+        constants.extend(tiling.constants());
         constants.extend(self.step.window_constants(x));
         let per_quad = self.step.conv.kernel.pow(2) * count * LANES;
         constants.extend([("COUNT", count as f64), ("W_QUAD", per_quad as f64), ("W_LANE", 1.0), ("TABLE", 1.0)]);

@@ -8,8 +8,7 @@ use crate::graph;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "linear", wgsl: include_str!("../../shaders/linear.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("linear");
 /// Quads of y per workgroup.
 const BLOCK: usize = 8;
 

@@ -8,6 +8,7 @@ use crate::cpu::CpuContext;
 use crate::graph::TensorId;
 use crate::plan::{StorageId, View, Views};
 use crate::weights::Parameters;
+use shader::shader;
 use std::fmt::Debug;
 
 mod branch_softmax;
@@ -29,8 +30,10 @@ mod pointwise;
 mod pool;
 mod pool_backward;
 mod select;
+mod shader;
 mod sk_attention;
 mod sk_branches;
+mod variant;
 
 pub use branch_softmax::BranchSoftmax;
 pub use branch_softmax_backward::BranchSoftmaxBackward;
@@ -50,19 +53,10 @@ pub use pointwise::Pointwise;
 pub use pool::Pool;
 pub use pool_backward::PoolBackward;
 pub use select::Select;
+pub use shader::Shader;
 pub use sk_attention::SkAttention;
 pub use sk_branches::SkBranches;
-
-/// A WGSL file with one entry point.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Shader {
-    /// File stem under `shaders/`.
-    pub name: &'static str,
-    /// The source.
-    pub wgsl: &'static str,
-    /// The compute entry point.
-    pub entry: &'static str,
-}
+pub use variant::{AdapterFacts, Choices, Shape, Tiling, Variant};
 
 /// Every shader that ships; the tests validate each with naga.
 pub const SHADERS: &[&Shader] = &[
@@ -77,6 +71,8 @@ pub const SHADERS: &[&Shader] = &[
     grouped_conv::SHADER,
     linear::SHADER,
     pointwise::SHADER,
+    pointwise::STAGED,
+    pointwise::SPLIT,
     pool::SHADER,
     pool_backward::SHADER,
     select::SHADER,
@@ -117,6 +113,8 @@ pub struct Lowering<'a> {
     pub views: &'a Views,
     /// Batch size; grids put it in z.
     pub batch: usize,
+    /// Which variants of the convolutions are taken.
+    pub choices: &'a Choices,
 }
 
 impl Lowering<'_> {
@@ -174,6 +172,11 @@ pub trait Kernel: Debug + Send + Sync {
     }
     /// The step's constants, batch norm folded, lanes in the order of the views.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>>;
+    /// The product of matrices whose variants [`Lowering::choices`] chooses from; none where there is one way only.
+    fn shape(&self, lowering: &Lowering) -> Option<Shape> {
+        let _ = lowering;
+        None
+    }
     /// The GPU dispatches, in order.
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch>;
     /// The same step on the CPU.

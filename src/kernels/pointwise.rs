@@ -1,12 +1,16 @@
 //! `y = act(W·x + b + residual)`: 1×1 convolutions, as products of matrices; x may be an SK unit's Select.
 
-use super::conv_step::Tiling;
+use super::variant::{SPLIT_POSITIONS, SPLIT_QUADS, STAGED_POSITIONS, STAGED_QUADS};
 use super::*;
 use crate::graph::Conv2d;
 use crate::plan::LANES;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "pointwise", wgsl: include_str!("../../shaders/pointwise.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("pointwise");
+
+/// Blocks of both matrices in workgroup memory.
+pub(super) const STAGED: &Shader = shader!("pointwise_shared", "staged");
+/// The inputs shared among the threads of a workgroup.
+pub(super) const SPLIT: &Shader = shader!("pointwise_shared", "split");
 
 /// A 1×1 convolution of any stride, without groups and padding.
 #[derive(Clone, Debug)]
@@ -27,6 +31,27 @@ impl Pointwise {
     /// The view of x, or of the first branch that x is selected from.
     fn source<'a>(&self, views: &'a Views) -> &'a View {
         views.of(self.select.as_ref().map_or(self.step.input, |s| s.branches[0]))
+    }
+
+    fn product(&self, lowering: &Lowering) -> Shape {
+        let (x, y) = (self.source(lowering.views), lowering.views.of(self.step.output));
+        let shared = self.select.is_none() && x.is_contiguous() && y.is_contiguous();
+        Shape { shared, ..Shape::new(SHADER.name, x.quads(), y, lowering) }
+    }
+
+    /// The dispatch of a variant with workgroup memory, which covers `positions` and `quads` of y.
+    fn lower_shared(&self, lowering: &Lowering, shader: &'static Shader, [positions, quads]: [usize; 2]) -> Dispatch {
+        let views = lowering.views;
+        let (x, y) = (views.of(self.step.input), views.of(self.step.output));
+        let bindings = vec![
+            Operand::Read(x.storage),
+            self.step.residual_operand(views),
+            Operand::Constant(0),
+            Operand::Write(y.storage),
+        ];
+        let groups = [y.quads().div_ceil(quads), y.positions().div_ceil(positions), lowering.batch];
+        let constants = self.step.constants(views, x);
+        Dispatch { shader, constants, bindings, workgroups: groups.map(|count| count as u32) }
     }
 }
 
@@ -73,11 +98,19 @@ impl Kernel for Pointwise {
         }
         Ok(packed)
     }
+    fn shape(&self, lowering: &Lowering) -> Option<Shape> {
+        Some(self.product(lowering))
+    }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
+        let tiling = match lowering.choices.of(&self.product(lowering)) {
+            Variant::Staged => return vec![self.lower_shared(lowering, STAGED, [STAGED_POSITIONS, STAGED_QUADS])],
+            Variant::Split => return vec![self.lower_shared(lowering, SPLIT, [SPLIT_POSITIONS, SPLIT_QUADS])],
+            Variant::Direct(tiling) => tiling,
+        };
         let views = lowering.views;
         let (x, y) = (self.source(views), views.of(self.step.output));
-        let tiling = Tiling::of_view(y);
-        let mut constants = self.step.constants(views, x, tiling);
+        let mut constants = self.step.constants(views, x);
+        constants.extend(tiling.constants());
         let tables = [!x.is_contiguous(), !y.is_contiguous()];
         constants.extend([("X_TABLE", f64::from(tables[0])), ("Y_TABLE", f64::from(tables[1]))]);
         let mut attention = Operand::Unused;

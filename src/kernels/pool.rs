@@ -5,8 +5,7 @@ use crate::graph::{self, PoolKind};
 use crate::plan::LANES;
 use pulp::Arch;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "pool", wgsl: include_str!("../../shaders/pool.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("pool");
 
 /// `y[c, i, j]` = the maximum or the mean over the part of the window that lies inside x.
 #[derive(Clone, Debug)]

@@ -5,8 +5,7 @@ use crate::graph::{self, PoolKind};
 use crate::plan::LANES;
 use pulp::Arch;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "pool_backward", wgsl: include_str!("../../shaders/pool_backward.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("pool_backward");
 
 /// Each window gives its gradient to its first maximum, row by row, or in equal shares to its positions inside x.
 #[derive(Clone, Debug)]

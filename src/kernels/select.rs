@@ -4,8 +4,7 @@ use super::*;
 use crate::plan::LANES;
 use pulp::Arch;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "select", wgsl: include_str!("../../shaders/select.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("select");
 
 /// `V = Σ aₘ·Uₘ`, per channel.
 #[derive(Clone, Debug)]

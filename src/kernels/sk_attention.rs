@@ -8,8 +8,7 @@ use crate::plan::LANES;
 use crate::weights::FoldedNorm;
 use pulp::Arch;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "sk_attention", wgsl: include_str!("../../shaders/sk_attention.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("sk_attention");
 
 /// Largest C, d and M, for which the shader has workgroup memory.
 const MAX_CHANNELS: usize = 2048;

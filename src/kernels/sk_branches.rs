@@ -10,8 +10,7 @@ use crate::weights::FoldedNorm;
 
 mod cpu;
 
-pub(super) const SHADER: &Shader =
-    &Shader { name: "sk_branches", wgsl: include_str!("../../shaders/sk_branches.wgsl"), entry: "main" };
+pub(super) const SHADER: &Shader = shader!("sk_branches");
 /// Neighbouring pixels of a row that one thread computes.
 const STRIP: usize = 4;
 /// Strips to a workgroup, and so to a partial sum.

@@ -133,6 +133,8 @@ pub struct SessionInfo {
     pub classes: usize,
     /// GPU dispatches of the last run.
     pub dispatches: usize,
+    /// Shapes whose variant of a kernel a measurement chose, see [`super::Session::tune`].
+    pub tuned: usize,
     /// How the weights are kept in memory.
     pub weight_precision: WeightPrecision,
     /// Bytes of the packed weights of plain runs.

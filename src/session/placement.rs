@@ -30,20 +30,24 @@ pub(super) async fn place(
 ) -> Result<Placed> {
     let device = match options.backend {
         BackendChoice::Cpu => None,
-        _ => Some(trusted(options).await),
+        _ => Some(trusted(&options).await),
     };
     place_on(device, options, plan, checkpoint, progress).await
 }
 
-/// A device that computes what it should with its weights in `precision`; with `auto` only of a hardware adapter.
-async fn trusted(OpenOptions { backend, precision }: OpenOptions) -> Result<Rc<GpuDevice>> {
+/// A device that computes what it should with its weights kept as asked for, and its kernels as tuned; with `auto` only of
+/// a hardware adapter.
+async fn trusted(options: &OpenOptions) -> Result<Rc<GpuDevice>> {
     let adapter = GpuAdapter::find().await?;
-    if backend == BackendChoice::Auto && adapter.description.software {
+    if options.backend == BackendChoice::Auto && adapter.description.software {
         let name = &adapter.description.name;
         return Err(Error::device_lost(format!("The only adapter, {name}, is software and slower than this.")));
     }
     let device = Rc::new(adapter.open(DeviceLimits::default()).await?);
-    self_check::check(&device, precision).await?;
+    if let Some(tuning) = options.tunings.iter().rfind(|tuning| tuning.fits(&device.adapter)) {
+        device.tune(tuning.variants());
+    }
+    self_check::check(&device, options.precision).await?;
     Ok(device)
 }
 
@@ -55,7 +59,7 @@ async fn place_on(
     checkpoint: &Checkpoint,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Placed> {
-    let OpenOptions { backend: choice, precision } = options;
+    let OpenOptions { backend: choice, precision, .. } = options;
     let chosen = || "It was chosen.".to_string();
     let reason = match device {
         None => chosen(),
@@ -151,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_software_adapter_is_opened_only_when_it_was_chosen() {
-        let opened = block_on(trusted(BackendChoice::Gpu.into())).unwrap();
-        match block_on(trusted(BackendChoice::Auto.into())) {
+        let opened = block_on(trusted(&BackendChoice::Gpu.into())).unwrap();
+        match block_on(trusted(&BackendChoice::Auto.into())) {
             Ok(device) => assert!(!device.adapter.software),
             Err(error) => assert!(opened.adapter.software && error.message.contains("is software"), "{error}"),
         }

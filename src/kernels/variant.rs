@@ -1,0 +1,332 @@
+//! The ways in which a convolution shader's work can be shared among threads, and which of them is taken: by adapter and
+//! shape, or by what a measurement chose.
+
+use super::Lowering;
+use crate::plan::View;
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+/// What of an adapter decides; everything as WebGPU guarantees it by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdapterFacts {
+    /// Whether a CPU computes. There, threads run one after the other and barriers are dear.
+    pub software: bool,
+    /// Whether it is the GPU of a phone or tablet, which has few registers for each thread.
+    pub mobile: bool,
+}
+
+impl Default for AdapterFacts {
+    fn default() -> Self {
+        Self { software: true, mobile: false }
+    }
+}
+
+impl AdapterFacts {
+    /// What the name of an adapter tells, besides whether it is software.
+    pub fn new(name: &str, software: bool) -> Self {
+        let name = name.to_ascii_lowercase();
+        let mobile = ["mali", "adreno", "powervr", "immortalis", "videocore", "qualcomm", "arm "];
+        Self { software, mobile: mobile.iter().any(|part| name.starts_with(part) || name.contains(part)) }
+    }
+}
+
+/// A convolution as a product of matrices: what the times of its variants depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Shape {
+    /// Name of the shader that computes it directly.
+    pub shader: &'static str,
+    /// Input quads of an output, those of every tap.
+    pub x_quads: usize,
+    /// Output quads.
+    pub y_quads: usize,
+    /// Output positions.
+    pub positions: usize,
+    /// Batch items.
+    pub batch: usize,
+    /// Whether the variants with workgroup memory know it.
+    pub shared: bool,
+}
+
+impl Shape {
+    /// The shape of a direct convolution from `x_quads` input quads to `y`.
+    pub(super) fn new(shader: &'static str, x_quads: usize, y: &View, lowering: &Lowering) -> Self {
+        let (y_quads, positions) = (y.quads(), y.positions());
+        Self { shader, x_quads, y_quads, positions, batch: lowering.batch, shared: false }
+    }
+
+    /// What is taken without a measurement.
+    pub fn default_for(&self, adapter: AdapterFacts) -> Variant {
+        // Not measured on any hardware: from what others report of matrix products on WebGPU.
+        if self.shared && !adapter.software && !adapter.mobile {
+            if self.staged_workgroups() >= Self::BUSY && self.x_quads >= Self::DEEP {
+                return Variant::Staged;
+            }
+            if self.direct_threads() < Tiling::concurrent(adapter) && self.x_quads >= Self::SPLIT {
+                return Variant::Split;
+            }
+        }
+        Variant::Direct(Tiling::of(self.positions, self.y_quads, adapter))
+    }
+
+    /// All that may be taken, each once.
+    pub fn candidates(&self) -> Vec<Variant> {
+        let blocks = [16, 8, 4].into_iter().filter(|&block| !Tiling::is_wasteful(block, self.y_quads));
+        let blocks: Vec<_> = blocks.chain([Tiling::block(self.y_quads)]).collect();
+        let mut all = Vec::new();
+        for pixels in Tiling::PIXELS.into_iter().filter(|&pixels| pixels < 2 * self.positions) {
+            all.extend(blocks.iter().map(|&block| Variant::Direct(Tiling { pixels, block })));
+        }
+        if self.shared {
+            all.extend([Variant::Staged, Variant::Split]);
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Workgroups from which on a large tile occupies a GPU.
+    const BUSY: usize = 16;
+    /// Input quads from which on a tile in workgroup memory is read often enough.
+    const DEEP: usize = 8;
+    /// Input quads from which on a share of them is worth a thread.
+    const SPLIT: usize = 64;
+
+    fn staged_workgroups(&self) -> usize {
+        self.positions.div_ceil(STAGED_POSITIONS) * self.y_quads.div_ceil(STAGED_QUADS) * self.batch
+    }
+    fn direct_threads(&self) -> usize {
+        self.positions.div_ceil(SPLIT_POSITIONS) * self.y_quads * self.batch
+    }
+}
+
+impl Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { shader, x_quads, y_quads, positions, batch, shared } = self;
+        write!(f, "{shader} {x_quads} {y_quads} {positions} {batch}{}", if *shared { "" } else { " direct" })
+    }
+}
+
+/// Output positions and quads of a workgroup of [`Variant::Staged`].
+pub(super) const STAGED_POSITIONS: usize = 64;
+pub(super) const STAGED_QUADS: usize = 16;
+/// Output positions and quads of a workgroup of [`Variant::Split`].
+pub(super) const SPLIT_POSITIONS: usize = 8;
+pub(super) const SPLIT_QUADS: usize = 8;
+
+/// How the threads of a convolution shader share the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Variant {
+    /// Each thread reads what it needs for itself.
+    Direct(Tiling),
+    /// A workgroup copies blocks of both matrices to its memory, for 64 positions of 64 channels.
+    Staged,
+    /// The threads of a workgroup share the input channels of 8 positions of 32 channels.
+    Split,
+}
+
+impl Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Direct(Tiling { pixels, block }) => write!(f, "{pixels}x{block}"),
+            Self::Staged => f.write_str("staged"),
+            Self::Split => f.write_str("split"),
+        }
+    }
+}
+
+impl FromStr for Variant {
+    type Err = ();
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "staged" => Ok(Self::Staged),
+            "split" => Ok(Self::Split),
+            _ => {
+                let (pixels, block) = text.split_once('x').ok_or(())?;
+                let number = |text: &str| text.parse().map_err(|_| ());
+                Ok(Self::Direct(Tiling { pixels: number(pixels)?, block: number(block)? }))
+            }
+        }
+    }
+}
+
+/// Each thread computes one quad of `pixels` successive positions; a workgroup of [`Tiling::THREADS`] covers `block`
+/// successive quads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tiling {
+    /// Positions of a thread: one of 8, 4, 2 and 1.
+    pub pixels: usize,
+    /// Quads of a workgroup: a power of two up to [`Tiling::THREADS`].
+    pub block: usize,
+}
+
+impl Tiling {
+    /// Threads in a workgroup.
+    pub(super) const THREADS: usize = 64;
+    /// What the shaders know.
+    const PIXELS: [usize; 4] = [8, 4, 2, 1];
+
+    /// The tiling for `positions` outputs of `quads` quads. Per quad of inputs, a thread loads one quad of each pixel and
+    /// four quads of weights, and does four multiply-adds for each pixel; a load counts as two multiply-adds.
+    fn of(positions: usize, quads: usize, adapter: AdapterFacts) -> Self {
+        let cost = |pixels: usize| {
+            let threads = positions.div_ceil(pixels) * quads;
+            (2 * (4 + pixels) + 4 * pixels) * threads.max(Self::concurrent(adapter))
+        };
+        let most = if adapter.mobile { 4 } else { 8 };
+        let pixels = Self::PIXELS.into_iter().filter(|&pixels| pixels <= most);
+        Self { pixels: pixels.min_by_key(|&pixels| cost(pixels)).unwrap_or(1), block: Self::block(quads) }
+    }
+    /// Threads that run at once, on a small GPU at least; with fewer, smaller tiles are faster although they load more.
+    fn concurrent(adapter: AdapterFacts) -> usize {
+        if adapter.software { 64 } else { 1024 }
+    }
+    /// The largest block that wastes little.
+    fn block(quads: usize) -> usize {
+        [8, 4, 2].into_iter().find(|&block| !Self::is_wasteful(block, quads)).unwrap_or(1)
+    }
+    fn is_wasteful(block: usize, quads: usize) -> bool {
+        quads.next_multiple_of(block) * 8 > quads * 9
+    }
+    /// `override` constants that every direct convolution shader declares.
+    pub(super) fn constants(self) -> [(&'static str, f64); 2] {
+        [("PIXELS", self.pixels as f64), ("BLOCK", self.block as f64)]
+    }
+    /// The grid: x over blocks of quads, y over groups of tiles, z over batch items.
+    pub(super) fn workgroups(self, y: &View, lowering: &Lowering) -> [u32; 3] {
+        let tiles = y.positions().div_ceil(self.pixels);
+        let x = y.quads().div_ceil(self.block);
+        [x as u32, tiles.div_ceil(Self::THREADS / self.block) as u32, lowering.batch as u32]
+    }
+    fn is_known(self) -> bool {
+        Self::PIXELS.contains(&self.pixels) && self.block.is_power_of_two() && self.block <= Self::THREADS
+    }
+}
+
+/// Which variant is taken for which shape.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choices {
+    /// The adapter, for what was not measured.
+    pub adapter: AdapterFacts,
+    /// What a measurement chose, by [`Shape`] in words.
+    pub tuned: BTreeMap<String, Variant>,
+    /// While variants are measured: the candidate of that number, of all shapes that have so many.
+    pub candidate: Option<usize>,
+}
+
+impl Choices {
+    /// The variant for `shape`. A stored choice that its shaders do not know counts as none.
+    pub fn of(&self, shape: &Shape) -> Variant {
+        let candidate = self.candidate.and_then(|index| shape.candidates().get(index).copied());
+        let tuned = || self.tuned.get(&shape.to_string()).copied().filter(|&variant| shape.knows(variant));
+        candidate.or_else(tuned).unwrap_or_else(|| shape.default_for(self.adapter))
+    }
+    /// The tiling for a shape that is always computed directly.
+    pub(super) fn tiling(&self, shape: &Shape) -> Tiling {
+        match self.of(shape) {
+            Variant::Direct(tiling) => tiling,
+            // Only shapes that are `shared` have others.
+            Variant::Staged | Variant::Split => Tiling::of(shape.positions, shape.y_quads, self.adapter),
+        }
+    }
+}
+
+impl Shape {
+    fn knows(&self, variant: Variant) -> bool {
+        match variant {
+            Variant::Direct(tiling) => tiling.is_known(),
+            Variant::Staged | Variant::Split => self.shared,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOFTWARE: AdapterFacts = AdapterFacts { software: true, mobile: false };
+    const DESKTOP: AdapterFacts = AdapterFacts { software: false, mobile: false };
+    const PHONE: AdapterFacts = AdapterFacts { software: false, mobile: true };
+
+    fn pointwise(x_quads: usize, y_quads: usize, positions: usize) -> Shape {
+        Shape { shader: "pointwise", x_quads, y_quads, positions, batch: 1, shared: true }
+    }
+
+    #[test]
+    fn tiles_are_large_where_there_is_much_to_do() {
+        assert_eq!(Tiling::of(56 * 56, 64, DESKTOP), Tiling { pixels: 8, block: 8 });
+        assert_eq!(Tiling::of(56 * 56, 64, PHONE), Tiling { pixels: 4, block: 8 });
+        assert_eq!(Tiling::of(1, 250, DESKTOP), Tiling { pixels: 1, block: 8 });
+        // 25 tiles of 2 keep more threads busy than 7 tiles of 8, which matters where many run at once.
+        assert_eq!([DESKTOP, SOFTWARE].map(|adapter| Tiling::of(49, 64, adapter).pixels), [2, 8]);
+        assert_eq!(Tiling::of(49, 512, DESKTOP).pixels, 8);
+    }
+
+    #[test]
+    fn blocks_of_quads_waste_at_most_an_eighth() {
+        for quads in 1..300_usize {
+            let block = Tiling::of(100, quads, DESKTOP).block;
+            assert!(Tiling::THREADS.is_multiple_of(block));
+            assert!(quads.next_multiple_of(block) * 8 <= quads * 9, "{quads} in blocks of {block}");
+        }
+        assert_eq!([1, 3, 6, 15, 29, 58].map(|q| Tiling::of(100, q, DESKTOP).block), [1, 1, 2, 8, 8, 8]);
+    }
+
+    #[test]
+    fn the_default_follows_adapter_and_shape() {
+        let [large, deep, small] = [pointwise(64, 64, 784), pointwise(512, 32, 49), pointwise(2, 64, 784)];
+        assert_eq!(large.default_for(DESKTOP), Variant::Staged);
+        assert_eq!(deep.default_for(DESKTOP), Variant::Split);
+        for shape in [large, deep, small] {
+            assert!(matches!(shape.default_for(SOFTWARE), Variant::Direct(_)), "{shape}");
+            assert!(matches!(shape.default_for(PHONE), Variant::Direct(Tiling { pixels: ..=4, .. })), "{shape}");
+        }
+        assert!(matches!(small.default_for(DESKTOP), Variant::Direct(_)));
+        assert!(matches!(Shape { shared: false, ..large }.default_for(DESKTOP), Variant::Direct(_)));
+    }
+
+    #[test]
+    fn names_tell_phones() {
+        let mobile = |name| AdapterFacts::new(name, false).mobile;
+        assert!(["Mali-G78", "Adreno (TM) 740", "qualcomm adreno-7xx", "PowerVR B-Series"].into_iter().all(mobile));
+        assert!(!["NVIDIA GeForce RTX 3060", "apple metal-3", "intel gen-12lp", "AMD Radeon"].into_iter().any(mobile));
+    }
+
+    #[test]
+    fn candidates_are_distinct_and_readable_and_hold_the_default() {
+        for shape in [pointwise(64, 64, 784), pointwise(1, 1, 1), pointwise(512, 250, 2), pointwise(7, 29, 9)] {
+            for shape in [shape, Shape { shared: false, ..shape }] {
+                let candidates = shape.candidates();
+                for adapter in [SOFTWARE, DESKTOP, PHONE] {
+                    let default = shape.default_for(adapter);
+                    assert!(candidates.contains(&default), "{shape} lacks {default}: {candidates:?}");
+                }
+                for (index, candidate) in candidates.iter().enumerate() {
+                    assert!(!candidates[..index].contains(candidate) && shape.knows(*candidate));
+                    assert_eq!(candidate.to_string().parse(), Ok(*candidate));
+                }
+            }
+        }
+        assert!(["", "x", "8", "staged8", "8x8x8", "-1x8"].iter().all(|text| text.parse::<Variant>().is_err()));
+    }
+
+    #[test]
+    fn a_stored_choice_is_taken_unless_it_is_unknown() {
+        let shape = pointwise(64, 64, 784);
+        let chosen = |variant: &str| Choices {
+            tuned: BTreeMap::from([(shape.to_string(), variant.parse().unwrap())]),
+            ..Choices::default()
+        };
+        assert_eq!(chosen("2x16").of(&shape), Variant::Direct(Tiling { pixels: 2, block: 16 }));
+        assert_eq!(chosen("staged").of(&shape), Variant::Staged);
+        let untuned = Choices::default().of(&shape);
+        for unknown in ["3x8", "8x128", "8x7", "8x0"] {
+            assert_eq!(chosen(unknown).of(&shape), untuned, "{unknown}");
+        }
+        assert_eq!(chosen("staged").of(&Shape { batch: 2, ..shape }), untuned);
+        let candidate = Choices { candidate: Some(1), ..chosen("staged") };
+        assert_eq!(candidate.of(&shape), shape.candidates()[1]);
+    }
+}
