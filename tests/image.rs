@@ -308,6 +308,18 @@ fn oversized_pictures_are_refused_from_their_header() {
     assert_eq!(MAX_PIXELS, 144_000_000);
 }
 
+#[test]
+fn oversized_pixels_are_refused_whatever_they_come_from() {
+    for error in
+        [Photo::from_rgba(&[], 12_001, 12_000), Photo::from_rgb(Vec::new(), 12_001, 12_000)].map(Result::unwrap_err)
+    {
+        assert_eq!(error.code, ErrorCode::BadImage);
+        assert!(error.message.contains("12001×12000") && error.message.contains("144 megapixels"), "{error}");
+    }
+    let length = Photo::from_rgb(Vec::new(), 12_000, 12_000).unwrap_err();
+    assert!(!length.message.contains("megapixels"), "{length}");
+}
+
 /// PNG's checksum, bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {

@@ -8,7 +8,7 @@ use super::format::{Format, sniff};
 use super::photo::Photo;
 use crate::{Error, Result};
 
-/// The most pixels that [`decode()`] takes on; more would not fit into a browser's 4 GiB beside its working copies.
+/// The most pixels that a [`Photo`] has; more would not fit into a browser's 4 GiB beside its working copies.
 pub const MAX_PIXELS: u64 = 144_000_000;
 
 /// EXIF's tag for [`orientation`].
@@ -99,7 +99,7 @@ pub(super) fn orientation(exif: &[u8]) -> u32 {
 }
 
 pub(super) fn check_pixels(width: u64, height: u64) -> Result<()> {
-    if width * height > MAX_PIXELS { Err(too_large(width, height)) } else { Ok(()) }
+    if width.saturating_mul(height) > MAX_PIXELS { Err(too_large(width, height)) } else { Ok(()) }
 }
 
 pub(super) fn too_large(width: u64, height: u64) -> Error {

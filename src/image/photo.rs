@@ -1,5 +1,6 @@
 //! A decoded picture: upright, opaque, 8-bit RGB.
 
+use super::decode::check_pixels;
 use crate::{Error, Result};
 
 /// An upright RGB picture, 8 bits a channel, rows from the top, channels innermost. Never empty.
@@ -14,7 +15,8 @@ impl Photo {
     /// A picture from `rgb`, which holds `width · height` pixels of three bytes.
     ///
     /// # Errors
-    /// `bad-image` if a side is zero or the length does not fit the size.
+    /// `bad-image` if a side is zero, the length does not fit the size, or there are more than [`MAX_PIXELS`](super::MAX_PIXELS)
+    /// pixels.
     pub fn from_rgb(rgb: Vec<u8>, width: usize, height: usize) -> Result<Self> {
         check_length(rgb.len(), width, height, 3)?;
         Ok(Self { width, height, rgb })
@@ -24,7 +26,8 @@ impl Photo {
     /// alpha, as the browser's `ImageData` does. It is composited over white.
     ///
     /// # Errors
-    /// `bad-image` if a side is zero or the length does not fit the size.
+    /// `bad-image` if a side is zero, the length does not fit the size, or there are more than [`MAX_PIXELS`](super::MAX_PIXELS)
+    /// pixels.
     pub fn from_rgba(rgba: &[u8], width: usize, height: usize) -> Result<Self> {
         check_length(rgba.len(), width, height, 4)?;
         let (pixels, _) = rgba.as_chunks();
@@ -102,8 +105,8 @@ fn check_length(length: usize, width: usize, height: usize, channels: usize) -> 
     if width == 0 || height == 0 {
         return Err(Error::bad_image(format!("the picture is empty ({width}×{height}); it needs at least one pixel")));
     }
-    let expected = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(channels));
-    if expected != Some(length) {
+    check_pixels(width as u64, height as u64)?;
+    if width * height * channels != length {
         return Err(Error::bad_image(format!(
             "a {width}×{height} picture with {channels} bytes a pixel does not fit into {length} bytes"
         )));

@@ -3,6 +3,7 @@ import type * as EngineModule from './engine.js';
 import type { Engine, EngineOptions, Photo } from './engine.js';
 import { codeOf, messageOf, SklensError } from './error.js';
 import { LazyModule } from './lazy.js';
+import { checkPixels, statedSize } from './pixels.js';
 import type * as PicturesModule from './pictures.js';
 import type { OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
 import type * as ReadersModule from './readers.js';
@@ -42,7 +43,7 @@ export class Host {
         return;
       }
       if (request.type === 'inspect') {
-        const [{ inspect }, file] = await Promise.all([this.#readers.get(), fileOf(request.weights)]);
+        const [{ inspect }, file] = await Promise.all([this.#readers.get(), fileOf(request.weights, this.#report)]);
         this.reply({ type: 'inspected', inspection: JSON.parse(await inspect(file)) as Inspection });
         return;
       }
@@ -74,8 +75,10 @@ export class Host {
     }
   }
 
+  readonly #report = (progress: Progress) => this.reply({ type: 'progress', progress });
+
   async #open(request: OpenRequest): Promise<void> {
-    const report = (progress: Progress) => this.reply({ type: 'progress', progress });
+    const report = this.#report;
     const ready = this.wasm.default();
     const [given] = await Promise.all([request.weights === null ? null : fileOf(request.weights, report, request.sha256), ready]);
     const model = request.model ?? (await (await this.#readers.get()).recognise(given as Blob));
@@ -162,10 +165,7 @@ export class Host {
   }
 
   async #decode(source: PhotoSource): Promise<Photo> {
-    if (!(source instanceof Blob)) {
-      const image = 'data' in source ? source : pixels(source);
-      return this.wasm.Photo.fromRgba(new Uint8ClampedArray(image.data), image.width, image.height);
-    }
+    if (!(source instanceof Blob)) return this.#copy(source);
     const bytes = new Uint8Array(await source.arrayBuffer());
     try {
       return this.wasm.Photo.decode(bytes);
@@ -173,18 +173,30 @@ export class Host {
       const { pictures, unsupported } = error as { pictures?: boolean; unsupported?: boolean };
       if (pictures) return this.#decodePicture(bytes);
       if (!unsupported) throw error;
+      // The browser takes memory for all pixels at once.
+      const stated = statedSize(bytes);
+      if (stated) checkPixels(...stated);
       const bitmap = await createImageBitmap(source).catch(() => {
         throw error;
       });
-      const image = pixels(bitmap);
-      bitmap.close();
-      return this.wasm.Photo.fromRgba(new Uint8ClampedArray(image.data), image.width, image.height);
+      try {
+        return this.#copy(bitmap);
+      } finally {
+        bitmap.close();
+      }
     }
+  }
+
+  /** Hands over what the browser decoded. */
+  #copy(picture: ImageBitmap | ImageData): Photo {
+    checkPixels(picture.width, picture.height);
+    const { data, width, height } = 'data' in picture ? picture : pixels(picture);
+    return this.wasm.Photo.fromRgba(data, width, height);
   }
 }
 
 /** The file itself, or what its address gives. */
-async function fileOf(weights: Blob | string, report: (progress: Progress) => void = () => undefined, sha256?: string): Promise<Blob> {
+async function fileOf(weights: Blob | string, report: (progress: Progress) => void, sha256?: string): Promise<Blob> {
   return typeof weights === 'string' ? download(weights, report, sha256) : weights;
 }
 

@@ -1,5 +1,6 @@
 import { messageOf, SklensError } from './error.js';
 import { runOptions } from './override.js';
+import { checkPixels } from './pixels.js';
 import type { FieldOptions, OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
 import type {
   AnalyzeOptions,
@@ -15,6 +16,7 @@ import type {
   SessionInfo,
   TensorInput,
 } from './types.js';
+import { checkTimeout, listen, type Living, TIMEOUT, Watch } from './watch.js';
 
 const PHOTOS_KEPT = 4;
 const numbers = new WeakMap<object, number>();
@@ -22,10 +24,6 @@ let nextNumber = 0;
 
 /** Workers started in a row without one that opens the network. */
 const MAX_RESTARTS = 3;
-/** Ten minutes: the largest networks take minutes for a batch on one thread. */
-const TIMEOUT = 600_000;
-/** The time of a call passes in as many parts: the sleep of a machine or a page, however long, is one of them. */
-const PARTS = 8;
 
 interface Call {
   request: () => Request;
@@ -58,7 +56,7 @@ export class Session extends EventTarget {
   #worker: Worker;
   readonly #queue: Call[] = [];
   #running: Call | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #watch = new Watch();
   #closed: SklensError | undefined;
   #restarts = 0;
   /** Numbers of the photos that the worker keeps, oldest use first. */
@@ -200,16 +198,13 @@ export class Session extends EventTarget {
   }
 
   #listen(worker: Worker): Worker {
-    worker.onmessage = (event: MessageEvent<Reply>) => this.#receive(event.data);
-    worker.onerror = (event) => this.#died(`The worker failed: ${event.message || 'its script could not be loaded'}.`);
-    worker.onmessageerror = () => this.#died('The worker sent a message that could not be read.');
-    return worker;
+    return listen(worker, (reply) => this.#receive(reply), (cause) => this.#died(cause));
   }
 
-  #call(request: () => Request, timeout: number, signal?: AbortSignal): Promise<Parameters<Call['resolve']>[0]> {
+  async #call(request: () => Request, timeout: number, signal?: AbortSignal): Promise<Parameters<Call['resolve']>[0]> {
+    if (this.#closed) throw this.#closed;
+    checkTimeout(timeout);
     return new Promise((resolve, reject) => {
-      if (this.#closed) return reject(this.#closed);
-      if (!(timeout > 0)) return reject(new SklensError('bad-option', '`timeout` must be a number of milliseconds above 0.'));
       const aborted = () => new SklensError('aborted', 'The call was aborted.');
       if (signal?.aborted) return reject(aborted());
       const abort = () => {
@@ -237,7 +232,7 @@ export class Session extends EventTarget {
     this.#running = this.#queue.shift();
     if (!this.#running) return;
     this.#unconfirmed = undefined;
-    this.#watch();
+    this.#wait();
     try {
       this.#worker.postMessage(this.#running.request());
     } catch (error) {
@@ -248,16 +243,10 @@ export class Session extends EventTarget {
   }
 
   /** Gives the running call its time from here on. */
-  #watch(part = 1): void {
-    clearTimeout(this.#timer);
+  #wait(): void {
     const call = this.#running;
-    if (!call) return;
-    const passed = () => {
-      if (part < PARTS) this.#watch(part + 1);
-      else this.#died(`The engine gave no answer for ${call.timeout / 1000} s.`, false);
-    };
-    // Longer delays overflow and would fire at once.
-    this.#timer = setTimeout(passed, Math.min(call.timeout / PARTS, 0x7fffffff));
+    if (call) this.#watch.start(call.timeout, (cause) => this.#died(cause, false));
+    else this.#watch.stop();
   }
 
   /** Ends the worker, starts another and repeats the call that it was working on, unless it died of it before. */
@@ -266,7 +255,7 @@ export class Session extends EventTarget {
     if (!this.#info || this.#restarts++ >= MAX_RESTARTS) return this.#stop(cause);
     const call = this.#running;
     this.#running = undefined;
-    clearTimeout(this.#timer);
+    this.#watch.stop();
     this.#worker.terminate();
     this.#kept.length = 0;
     this.#worker = this.#listen(this.makeWorker());
@@ -284,15 +273,15 @@ export class Session extends EventTarget {
   }
 
   #settle(end: (call: Call) => void): void {
-    clearTimeout(this.#timer);
+    this.#watch.stop();
     const call = this.#running;
     this.#running = undefined;
     if (call) end(call);
     this.#next();
   }
 
-  #receive(reply: Reply): void {
-    this.#watch();
+  #receive(reply: Living): void {
+    this.#wait();
     switch (reply.type) {
       case 'progress':
         // The progress of opening again is nobody's to show.
@@ -316,9 +305,6 @@ export class Session extends EventTarget {
         this.#forgetUnconfirmed();
         this.#settle((call) => call.reject(new SklensError(reply.code, reply.message)));
         break;
-      case 'crashed':
-        this.#died(`The engine stopped: ${reply.message}`);
-        break;
     }
   }
 
@@ -329,7 +315,7 @@ export class Session extends EventTarget {
   #stop(message: string): void {
     if (this.#closed) return;
     this.#closed = new SklensError('closed', message);
-    clearTimeout(this.#timer);
+    this.#watch.stop();
     this.#worker.terminate();
     const pending = [...(this.#running ? [this.#running] : []), ...this.#queue.splice(0)];
     this.#running = undefined;
@@ -357,8 +343,11 @@ function sides(size: number | readonly [number, number]): [number, number] {
 
 function classify(image: ImageInput): { photo: PhotoSource } | { tensor: TensorInput } {
   if (image instanceof Blob) return { photo: image };
-  if (typeof ImageBitmap !== 'undefined' && image instanceof ImageBitmap) return { photo: image };
-  if (typeof ImageData !== 'undefined' && image instanceof ImageData) return { photo: image };
+  if (isPixels(image)) {
+    // Sending them to the worker copies them.
+    checkPixels(image.width, image.height);
+    return { photo: image };
+  }
   const { data, shape } = (image ?? {}) as Partial<TensorInput>;
   if (data instanceof Float32Array && Array.isArray(shape)) {
     const count = shape.reduce((product, extent) => product * extent, 1);
@@ -371,4 +360,8 @@ function classify(image: ImageInput): { photo: PhotoSource } | { tensor: TensorI
     return { tensor: { data, shape: [...shape] as unknown as TensorInput['shape'] } };
   }
   throw new SklensError('bad-image', 'An image must be a Blob, an ImageBitmap, an ImageData or { data: Float32Array, shape }.');
+}
+
+function isPixels(image: unknown): image is ImageBitmap | ImageData {
+  return [globalThis.ImageBitmap, globalThis.ImageData].some((kind) => (kind as unknown) && image instanceof kind);
 }

@@ -5,9 +5,10 @@ import { bundled, models as presets } from './models.js';
 import { defaultPrecision } from './precision.js';
 import type { OpenRequest } from './protocol.js';
 import { Session } from './session.js';
-import type { Inspection, ModelInfo, OpenOptions, WeightsSource } from './types.js';
+import type { InspectOptions, Inspection, ModelInfo, OpenOptions, WeightsSource } from './types.js';
 
 export { SklensError } from './error.js';
+export { MAX_PIXELS } from './pixels.js';
 export { EngineEvent, Session } from './session.js';
 export type * from './types.js';
 
@@ -53,10 +54,10 @@ export async function open(options: OpenOptions): Promise<Session> {
 /**
  * Tells what a weights file holds, without reading the weights, and which network it is of.
  *
- * Rejects with `bad-weights`, or `closed` if the worker cannot run.
+ * Rejects with `bad-weights`, `bad-option`, `closed` if the worker cannot run, or `stopped` if it gives no answer in time.
  */
-export async function inspect(weights: WeightsSource): Promise<Inspection> {
-  return inspectIn(startWorker(), resolved(weights));
+export async function inspect(weights: WeightsSource, options: InspectOptions = {}): Promise<Inspection> {
+  return inspectIn(startWorker, resolved(weights), options);
 }
 
 function startWorker(): Worker {

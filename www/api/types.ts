@@ -392,6 +392,12 @@ export interface Inspection {
   metadata: Record<string, string>;
 }
 
+/** Options of {@link inspect}. */
+export interface InspectOptions {
+  /** As in {@link AnalyzeOptions}. */
+  timeout?: number;
+}
+
 /** Options of {@link open}. */
 export interface OpenOptions {
   /** A preset's name, see {@link models}, or a description. Default: what `weights` are recognised as. */

@@ -85,6 +85,26 @@ describe('weights from a publisher', () => {
     await page.getByText('Nothing is stored.').waitFor();
   });
 
+  test('of a host that falls silent are given up in words, and go on where they were', async () => {
+    publisher.mood = 'hangs';
+    await start();
+    await page.getByText(/10\.5 of 4[78]\.\d MB/).waitFor();
+    expect(await page.locator('dialog [role=alert] .error').textContent({ timeout: 60_000 })).toMatch(/^Nothing has arrived for 30 s/);
+    publisher.mood = 'well';
+    await goOn();
+    await run().waitFor({ timeout: 60_000 });
+    expect(publisher.asked[1]).toContain(`bytes=${8 * MEBI}-`);
+  });
+
+  test('of a host that never answers are given up in words', async () => {
+    publisher.mood = 'silent';
+    await start();
+    expect(await page.locator('dialog [role=alert] .error').textContent({ timeout: 60_000 })).toMatch(/^Nothing has arrived for 30 s/);
+    publisher.mood = 'well';
+    await start();
+    await opened();
+  });
+
   test('of another content are refused and deleted', async () => {
     publisher.mood = 'well';
     await page.locator('dialog input[value=resnext50_32x4d]').check();

@@ -2,13 +2,20 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crc32, deflateSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSite, visit, type Site } from './browser';
+import { avif, blackPng, bmp, gif } from './pictures';
 import { drop, galleryFiles, galleryPhoto, settled } from './explorer';
 
 const fixtures = new URL('../../tests/fixtures/images/', import.meta.url);
+declare global {
+  interface Window {
+    /** How many pictures the page has decoded for display. */
+    decoded?: number;
+  }
+}
+
 let site: Site;
 let page: Page;
 let problems: string[];
@@ -85,34 +92,73 @@ test('a drawing in SVG is refused in words, and its script does not run', async 
   expect(await page.evaluate(() => 'injected' in window)).toBe(false);
 });
 
-/** A black picture of so many pixels, as PNG. */
-function blackPng(side: number): Buffer {
-  const chunk = (type: string, data: Buffer) => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
-    length.writeUInt32BE(data.length);
-    sum.writeUInt32BE(crc32(body));
-    return Buffer.concat([length, body, sum]);
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(side, 0);
-  header.writeUInt32BE(side, 4);
-  // Eight bits, grey.
-  header[8] = 8;
-  const pixels = deflateSync(Buffer.alloc(side * (side + 1)), { level: 1 });
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
-}
-
 test('a picture of 100 megapixels is analysed, one of 196 is refused in words', async () => {
   await drop(page, blackPng(10_000), 'large.png', 'image/png');
   await page.locator('.frame img[alt*="large.png"]').waitFor();
   await settled(page, 240_000);
   expect(await page.getByRole('alert').textContent()).toBe('');
   await drop(page, blackPng(14_000), 'larger.png', 'image/png');
-  await page.getByRole('alert').getByText(/megapixels|previous photo stays/i).waitFor({ timeout: 120_000 });
+  await page.getByRole('alert').getByText(/14000 × 14000 .* 144 megapixels.*previous photo stays/).waitFor({ timeout: 120_000 });
   await settled(page, 120_000);
   expect(await shown()).toContain('large.png');
+});
+
+test.each([
+  ['a GIF', gif(13_000, 12_000), gif(20, 30)],
+  ['a BMP', bmp(13_000, 12_000), bmp(20, 30, 30)],
+  ['an AVIF', avif(13_000, 12_000), avif()],
+])('%s of 156 megapixels is refused before anything is decoded, by the page and by the engine; a small one is analysed', async (_, large, small) => {
+  const files = [large, small].map((file) => file.toString('base64'));
+  const found = await page.evaluate(async (files) => {
+    const [large, small] = files.map((base64) => new Blob([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]));
+    const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend: 'cpu' });
+    const answer = (file: Blob | undefined) => session.analyze(file as Blob).then(() => 'analysed', (error: Error) => error.message);
+    const answers = [await answer(large), await answer(small)];
+    session.close();
+    return answers;
+  }, files);
+  expect(found).toEqual([expect.stringContaining('13000×12000 pixels; use one of at most 144 megapixels'), 'analysed']);
+
+  await page.evaluate(() => {
+    const decode = HTMLImageElement.prototype.decode;
+    HTMLImageElement.prototype.decode = function () {
+      window.decoded = (window.decoded ?? 0) + 1;
+      return decode.call(this);
+    };
+  });
+  const before = await shown();
+  await drop(page, large, 'large', 'image/png');
+  await page.getByRole('alert').getByText(/13000 × 12000 .* 144 megapixels.*previous photo stays/).waitFor();
+  expect(await page.evaluate(() => window.decoded ?? 0)).toBe(0);
+  expect(await shown()).toBe(before);
+  await drop(page, small, 'small', 'image/png');
+  await page.locator('.frame img[alt*="small"]').waitFor();
+  await settled(page);
+  expect(await page.evaluate(() => window.decoded)).toBe(1);
+  await page.evaluate(() => delete window.decoded);
+});
+
+test('pixels that a program brings are measured before they are sent', async () => {
+  const messages = await page.evaluate(async () => {
+    const session = await window.sklens.open({ model: window.sklens.bundledModels()[0] as string, backend: 'cpu' });
+    let sent = 0;
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (this: Worker, message: unknown) {
+      sent++;
+      post.call(this, message);
+    };
+    const bitmap = new OffscreenCanvas(16_000, 9_001).transferToImageBitmap();
+    const answers = [];
+    for (const image of [bitmap, new ImageData(16_000, 9_001)]) {
+      answers.push(await session.analyze(image).then(() => 'analysed', (error: Error) => error.message));
+    }
+    bitmap.close();
+    Worker.prototype.postMessage = post;
+    session.close();
+    return [...answers, sent];
+  });
+  const refused = expect.stringContaining('16000×9001 pixels');
+  expect(messages).toEqual([refused, refused, 0]);
 });
 
 test('a picture is found in a dropped folder, beside documents and in folders within', async () => {

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Mood = 'well' | 'missing' | 'closed to others' | 'breaks off' | 'hangs';
+export type Mood = 'well' | 'missing' | 'closed to others' | 'breaks off' | 'hangs' | 'silent';
 
 export interface Publisher {
   url: string;
@@ -37,6 +37,7 @@ function answer({ mood, asked }: Publisher, file: Buffer, after: number, request
   const { range } = request.headers;
   asked.push([request.url, range].filter(Boolean).join(' '));
   if (mood === 'missing') return void response.writeHead(404).end();
+  if (mood === 'silent') return;
   const same = request.headers['if-range'] === '"one"';
   const start = range && same ? Number(/bytes=(\d+)-/.exec(range)?.[1]) : 0;
   response.writeHead(start > 0 ? 206 : 200, {

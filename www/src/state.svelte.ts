@@ -183,8 +183,8 @@ export class Explorer extends RunningNetwork {
   }
 
   async #show(blob: Blob, name: string, entry: GalleryEntry | null): Promise<void> {
-    const photo = await decodePhoto(blob, name, entry).catch(() => null);
-    if (!photo) return this.#refuse(name);
+    const photo = await decodePhoto(blob, name, entry).catch((error: unknown) => this.#refuse(messageOf(error)));
+    if (!photo) return;
     this.error = null;
     this.#previous ??= { photo: this.photo, center: this.center };
     this.#remember();
@@ -230,7 +230,7 @@ export class Explorer extends RunningNetwork {
     this.refresh();
   }
 
-  #refuse(name: string, reason = t.errors.unreadable(name)): void {
+  #refuse(reason: string): void {
     this.error = this.photo ? t.sentences([reason, t.errors.photoKept]) : reason;
   }
 
@@ -311,7 +311,7 @@ export class Explorer extends RunningNetwork {
         this.center = previous.center;
         this.refresh();
       }
-      this.#refuse(photo.name, messageOf(error));
+      this.#refuse(messageOf(error));
     } else if (code === 'device-lost') {
       // The session opened it again already, in vain.
       this.error = t.errors.movedToCpu(messageOf(error));

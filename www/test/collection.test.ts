@@ -5,6 +5,7 @@ import { Collector } from '../src/lib/statistics';
 import { Collection } from '../src/state/collection.svelte';
 import { Explorer } from '../src/state.svelte';
 import * as fake from './fake-engine';
+import { LocalImage } from './local-image';
 import { LocalWorker } from './local-worker';
 
 const item = (path: string): { path: string; file: () => Promise<Blob> } => ({ path, file: async () => new Blob([`bytes of ${path}`]) });
@@ -56,13 +57,6 @@ test('figures are those of the textbook', () => {
   expect([found?.rising, found?.monotone]).toEqual([2 / 3, 1 / 3]);
   expect(collector.classes.cats).toEqual(collector.all);
 });
-
-class LocalImage {
-  src = '';
-  naturalWidth = 640;
-  naturalHeight = 480;
-  async decode(): Promise<void> {}
-}
 
 beforeEach(() => {
   LocalWorker.install();

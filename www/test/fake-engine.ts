@@ -46,6 +46,7 @@ export class Photo {
     behaviour.photosAlive++;
   }
   static decode(bytes: Uint8Array): Photo {
+    if (String.fromCharCode(...bytes) === 'unsupported') throw new CodedError('bad-image', 'The format is another.', { unsupported: true });
     if (bytes.length < 8) throw new CodedError('bad-image', 'The file is too short to be a picture.');
     return new Photo(bytes.reduce((hash, byte) => (hash * 31 + byte) % 9973, 7) / 9973, 640, 480);
   }

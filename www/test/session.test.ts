@@ -77,6 +77,29 @@ describe('weights of unknown origin', () => {
     expect(await codeOf(asking)).toBe('closed');
   });
 
+  test('a worker that gives no answer, or one that cannot be read, ends the question', async () => {
+    const file = new Blob(['silent']);
+    await expect(sklens.inspect(file, { timeout: 80 })).rejects.toMatchObject({ code: 'stopped', message: 'The engine gave no answer for 0.08 s.' });
+    expect(LocalWorker.last.terminated).toBe(true);
+    const asking = sklens.inspect(file);
+    LocalWorker.last.onmessageerror?.();
+    expect(await codeOf(asking)).toBe('closed');
+    expect(LocalWorker.last.terminated).toBe(true);
+    expect(await codeOf(sklens.inspect(file, { timeout: 0 }))).toBe('bad-option');
+  });
+
+  test('a file that arrives slowly is waited for', async () => {
+    const { fetch } = globalThis;
+    vi.stubGlobal('fetch', async (url: string) => {
+      if (url.startsWith('data:')) return fetch(url);
+      const part = new TextEncoder().encode(`${model} `);
+      let parts = 0;
+      return new Response(new ReadableStream({ pull: (stream) => new Promise((done) => setTimeout(() => done(parts++ < 12 ? stream.enqueue(part) : stream.close()), 100)) }));
+    });
+    const found = await sklens.inspect('https://host.example/slow.pth', { timeout: 800 });
+    expect(found.recognised).toBe(model);
+  });
+
   test('open as what they are recognised as', async () => {
     const session = await sklens.open({ weights: new Blob([model]) });
     expect(session.info.model).toBe(model);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { GalleryEntry } from '../src/lib/gallery';
 import { Explorer } from '../src/state.svelte';
 import * as fake from './fake-engine';
+import { LocalImage } from './local-image';
 import { LocalWorker } from './local-worker';
 
 const entry = {
@@ -16,16 +17,6 @@ const entry = {
   height: 480,
   centre: [0.4, 0.5],
 } satisfies GalleryEntry;
-
-/** Shows everything but files that say they cannot be shown. */
-class LocalImage {
-  src = '';
-  naturalWidth = 640;
-  naturalHeight = 480;
-  async decode(): Promise<void> {
-    if (this.src === 'unreadable') throw new Error('not a picture');
-  }
-}
 
 const settled = (explorer: Explorer) => vi.waitFor(() => expect(explorer.settled).toBe(true));
 
@@ -70,6 +61,15 @@ test('photos leave no address behind that would keep their files', async () => {
   expect(URL.createObjectURL).toHaveBeenCalledTimes(3);
   expect(URL.revokeObjectURL).toHaveBeenCalledTimes(3);
   await settled(explorer);
+});
+
+test('a photo that is too large is refused before it is decoded', async () => {
+  const explorer = await started();
+  const { decoded } = LocalImage;
+  LocalImage.size = [13_000, 12_000];
+  await explorer.showFile(new File(['another photo'], 'poster.gif', { type: 'image/gif' })).finally(() => (LocalImage.size = [640, 480]));
+  expect(explorer.error).toMatch(/poster\.gif.* 13000 × 12000 .* 144 megapixels.*previous photo/);
+  expect([explorer.photo?.name, LocalImage.decoded]).toEqual(['Cat', decoded]);
 });
 
 test('a run of slider moves analyses the first and the last, known zooms none', async () => {

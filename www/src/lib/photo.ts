@@ -1,5 +1,6 @@
 /** Photos as the page shows them. */
-import type { ImageInput } from 'sklens';
+import { MAX_PIXELS, type ImageInput } from 'sklens';
+import { t } from '../strings';
 import type { Crop } from './crop';
 import { captionOf, type GalleryEntry } from './gallery';
 
@@ -20,17 +21,27 @@ export interface Photo {
 /** What the page calls a photo: a title of the gallery, or the file's name. */
 export const nameOf = ({ entry, name }: Photo): string => (entry ? captionOf(entry).title : name);
 
-/** Decodes a photo for display; rejects where the browser cannot. */
+/** Decodes a photo for display; rejects with a sentence where the browser cannot, and before it decodes where the network would not. */
 export async function decodePhoto(blob: Blob, name: string, entry: GalleryEntry | null): Promise<Photo> {
   const image = new Image();
-  image.src = URL.createObjectURL(blob);
+  const unreadable = () => new Error(t.errors.unreadable(name));
   try {
-    await image.decode();
+    // The size is there once the file is loaded; its pixels are not until they are decoded.
+    await new Promise<void>((loaded, failed) => {
+      image.onload = () => loaded();
+      image.onerror = () => failed(unreadable());
+      image.src = URL.createObjectURL(blob);
+    });
+    const { naturalWidth: width, naturalHeight: height } = image;
+    if (width * height > MAX_PIXELS) throw new Error(t.errors.tooLarge(name, width, height, MAX_PIXELS / 1_000_000));
+    await image.decode().catch(() => {
+      throw unreadable();
+    });
+    return { input: blob, image, width, height, name, entry, live: null };
   } finally {
     // The image keeps its pixels; the address would keep the file for as long as the page lives.
     URL.revokeObjectURL(image.src);
   }
-  return { input: blob, image, width: image.naturalWidth, height: image.naturalHeight, name, entry, live: null };
 }
 
 /** Fills a canvas with a part of a photo. */

@@ -303,6 +303,7 @@ export const en = {
       `${url} could not be reached, does not let pages of other hosts read it, or is no host that this copy of the page may ask (${reason}). A mirror or a file may help.`,
     refused: (url: string, status: number) => `${url} answered ${status}.`,
     brokenOff: 'The connection broke off. What arrived is kept; download again to go on.',
+    stalled: (seconds: number) => `Nothing has arrived for ${seconds} s. What arrived before is kept; download again to go on.`,
     wrongFile: 'The file is not the published one: its size or SHA-256 differs. It was deleted.',
     list: 'Weights stored in this browser',
     nothing: 'Nothing is stored.',
@@ -333,6 +334,8 @@ export const en = {
   errors: {
     dismiss: 'Dismiss',
     unreadable: (name: string) => `“${name}” is not a picture that can be read here. JPEG, PNG and WebP always work.`,
+    tooLarge: (name: string, width: number, height: number, megapixels: number) =>
+      `“${name}” has ${width} × ${height} pixels, which is too large. Use a picture of at most ${megapixels} megapixels.`,
     photoKept: 'The previous photo stays.',
     noPhoto: 'There was no picture in that. Drop or paste a JPEG, PNG or WebP file.',
     gallery: 'The gallery could not be loaded; your own photos still work.',

@@ -296,6 +296,7 @@ export const ja: Strings = {
       `${url}に接続できません。ほかのサイトのページに読み取りを許していないか、このページが問い合わせてよいホストではない可能性があります（${reason}）。ミラーかファイルを使えば解決するかもしれません。`,
     refused: (url, status) => `${url}の応答は${status}でした。`,
     brokenOff: '接続が切れました。届いた分は残してあります。もう一度ダウンロードすると続きから始まります。',
+    stalled: (wait) => `${seconds(wait)}のあいだ何も届きません。それまでに届いた分は残してあります。もう一度ダウンロードすると続きから始まります。`,
     wrongFile: '公開されているファイルと大きさまたはSHA-256が異なるため、削除しました。',
     list: 'このブラウザーに保存した重み',
     nothing: '何も保存されていません。',
@@ -325,6 +326,8 @@ export const ja: Strings = {
   errors: {
     dismiss: '閉じる',
     unreadable: (name) => `「${name}」はここで読み取れる画像ではありません。JPEG、PNG、WebPなら必ず読めます。`,
+    tooLarge: (name, width, height, megapixels) =>
+      `「${name}」は${width} × ${height}画素で、大きすぎます。${megapixels}メガピクセル以下の画像をお使いください。`,
     photoKept: '前の写真をそのまま表示します。',
     noPhoto: '画像が含まれていませんでした。JPEG、PNG、WebPのファイルをドロップするか貼り付けてください。',
     gallery: 'ギャラリーを読み込めませんでした。ご自分の写真は使えます。',

@@ -17,11 +17,40 @@ export interface Wanted {
   sha256?: string;
 }
 
+/** Milliseconds after which a server that says nothing is given up: phones change cells within seconds. */
+const PATIENCE = 30_000;
+
 /**
  * Downloads into the store; resolves once the whole file is there and has the right hash. Throws an `Error` for people,
  * or `signal`'s reason. What arrived before a failure is kept, except where it was the wrong file.
  */
-export async function download(wanted: Wanted, signal: AbortSignal, onProgress: (progress: DownloadProgress) => void): Promise<void> {
+export async function download(
+  wanted: Wanted,
+  signal: AbortSignal,
+  onProgress: (progress: DownloadProgress) => void,
+  patience = PATIENCE,
+): Promise<void> {
+  const stalled = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => stalled.abort(new Error(t.downloads.stalled(patience / 1000))), patience);
+  };
+  try {
+    await fetchInto(wanted, AbortSignal.any([signal, stalled.signal]), onProgress, wait);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Calls `wait` whenever the server's next word is waited for. */
+async function fetchInto(
+  wanted: Wanted,
+  signal: AbortSignal,
+  onProgress: (progress: DownloadProgress) => void,
+  wait: () => void,
+): Promise<void> {
+  wait();
   const folder = await Folder.open(wanted.id);
   const { response, resumed, etag, size } = await request(folder, wanted, signal);
   const { sha256 } = await import('@noble/hashes/sha2.js');
@@ -37,6 +66,7 @@ export async function download(wanted: Wanted, signal: AbortSignal, onProgress: 
   await folder.describe({ ...about, complete: false });
   const [start, before] = [performance.now(), done];
   const report = (received: number) => {
+    wait();
     const seconds = (performance.now() - start) / 1000;
     onProgress({ done: received, total: size, speed: seconds > 0 ? (received - before) / seconds : 0 });
   };
@@ -45,6 +75,7 @@ export async function download(wanted: Wanted, signal: AbortSignal, onProgress: 
     await folder.append(index++, bytes);
     done += bytes.length;
   };
+  wait();
   const rest = await eachPiece(response.body as ReadableStream<Uint8Array<ArrayBuffer>>, keep, (pending) => report(done + pending), signal);
   if (size !== null && done + rest.length < size) throw new Error(t.downloads.brokenOff);
   if (rest.length > 0) await keep(rest);
