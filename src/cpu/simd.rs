@@ -6,7 +6,6 @@
 use crate::plan::LANES;
 use half::f16;
 use pulp::{Arch, Simd};
-use std::array::from_fn;
 
 /// `a · b + c`, fused where `S` has an instruction for it; never a library call.
 #[inline(always)]
@@ -17,18 +16,13 @@ pub fn mul_add<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
 /// The channels of a quad at one position.
 pub type Quad = [f32; LANES];
 
-/// `sum += w ∘ x` for one row of weights (depthwise), `sum += Σ wₗ·xₗ` for four.
+/// `sum + w ∘ x` for one row of weights (depthwise), `sum + Σ wₗ·xₗ` for four.
 #[inline(always)]
-pub fn multiply_add_quad<S: Simd, const ROWS: usize>(sum: &mut Quad, x: &Quad, rows: &[Quad; ROWS]) {
+pub fn multiply_add_quad<S: Simd, const ROWS: usize>(sum: Lanes, x: &Quad, rows: &[Lanes; ROWS]) -> Lanes {
     if ROWS == 1 {
-        for ((s, x), w) in sum.iter_mut().zip(x).zip(&rows[0]) {
-            *s = mul_add::<S>(*x, *w, *s);
-        }
-    } else {
-        for (x, row) in x.iter().zip(rows) {
-            *sum = from_fn(|k| mul_add::<S>(*x, row[k], sum[k]));
-        }
+        return mul_add_lanes::<S>(load(*x), rows[0], sum);
     }
+    x.iter().zip(rows).fold(sum, |sum, (x, row)| mul_add_lanes::<S>(splat(*x), *row, sum))
 }
 
 /// `max(v, 0)`, but NaN for NaN, so that an overflow shows in the results; one instruction.
@@ -57,11 +51,12 @@ pub fn widen(halves: &[f16], wide: &mut Vec<f32>) {
 #[cfg(target_arch = "wasm32")]
 pub use wasm::{Lanes, load, mul_add_lanes, splat, store};
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(not(target_arch = "wasm32"))]
 pub use plain::{Lanes, load, mul_add_lanes, splat, store};
 
 #[cfg(target_arch = "wasm32")]
 mod wasm {
+    use pulp::Simd;
     use std::arch::wasm32::{f32x4, f32x4_splat, v128};
 
     /// Four floats in a register.
@@ -81,7 +76,7 @@ mod wasm {
 
     /// `a · b + c`; fused if the module is built for relaxed SIMD.
     #[inline(always)]
-    pub fn mul_add_lanes(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
+    pub fn mul_add_lanes<S: Simd>(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
         #[cfg(target_feature = "relaxed-simd")]
         return std::arch::wasm32::f32x4_relaxed_madd(a, b, c);
         #[cfg(not(target_feature = "relaxed-simd"))]
@@ -95,30 +90,36 @@ mod wasm {
     }
 }
 
-/// Stands for registers where tests run the code of the browser natively.
-#[cfg(all(test, not(target_arch = "wasm32")))]
+/// Arrays, which LLVM keeps in registers.
+#[cfg(not(target_arch = "wasm32"))]
 mod plain {
+    use super::mul_add;
+    use pulp::Simd;
     use std::array::from_fn;
 
     /// Four floats.
     pub type Lanes = [f32; 4];
 
     /// The lanes of `v`.
+    #[inline(always)]
     pub fn load(v: [f32; 4]) -> Lanes {
         v
     }
 
     /// `v` in every lane.
+    #[inline(always)]
     pub fn splat(v: f32) -> Lanes {
         [v; 4]
     }
 
-    /// `a · b + c`.
-    pub fn mul_add_lanes(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
-        from_fn(|i| a[i] * b[i] + c[i])
+    /// `a · b + c`; fused where `S` has an instruction for it.
+    #[inline(always)]
+    pub fn mul_add_lanes<S: Simd>(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
+        from_fn(|i| mul_add::<S>(a[i], b[i], c[i]))
     }
 
     /// The lanes as an array.
+    #[inline(always)]
     pub fn store(v: Lanes) -> [f32; 4] {
         v
     }

@@ -3,7 +3,7 @@
 use super::conv_step::blocks;
 use super::*;
 use crate::cpu::gemm::{Matrix, multiply_add};
-use crate::cpu::simd::{Quad, multiply_add_quad};
+use crate::cpu::simd::{Quad, load, multiply_add_quad, splat, store};
 use crate::graph::Conv2d;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
@@ -223,17 +223,17 @@ impl<const ROWS: usize> WithSimd for QuadOfImage<'_, ROWS> {
         let count = self.weights.len() / self.kernel.pow(2);
         for (y, rows) in self.rows.iter().enumerate() {
             for (x, columns) in self.columns.iter().enumerate() {
-                let mut sum = [0.0; LANES];
+                let mut sum = splat(0.0);
                 for [ky, gy] in rows {
                     for [kx, gx] in columns {
                         let quads = &self.input[(gy * self.g.width + gx) * self.g.stride..][..count];
                         let weights = &self.weights[(ky * self.kernel + kx) * count..][..count];
                         for (g, w) in quads.iter().zip(weights) {
-                            multiply_add_quad::<S, ROWS>(&mut sum, g, w);
+                            sum = multiply_add_quad::<S, ROWS>(sum, g, &w.map(load));
                         }
                     }
                 }
-                self.out[(y * self.columns.len() + x) * self.stride..][..LANES].copy_from_slice(&sum);
+                self.out[(y * self.columns.len() + x) * self.stride..][..LANES].copy_from_slice(&store(sum));
             }
         }
     }

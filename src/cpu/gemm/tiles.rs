@@ -4,6 +4,7 @@
 use super::Matrix;
 use crate::cpu::simd::{Lanes, load, mul_add_lanes, splat, store};
 use crate::plan::LANES;
+use pulp::Scalar;
 use std::array::from_fn;
 
 /// Rows of a tile, at most.
@@ -48,7 +49,7 @@ fn row_by_matrix(a: &[f32], b: Matrix, c: &mut [f32]) {
     for (a, b) in a.iter().zip(b.values.chunks(b.stride)) {
         let a = splat(*a);
         for (c, b) in c.as_chunks_mut::<LANES>().0.iter_mut().zip(b.as_chunks::<LANES>().0) {
-            *c = store(mul_add_lanes(a, load(*b), load(*c)));
+            *c = store(mul_add_lanes::<Scalar>(a, load(*b), load(*c)));
         }
     }
 }
@@ -112,7 +113,7 @@ fn add_product<const R: usize, const Q: usize>(sums: &mut [[Lanes; Q]; R], a: [f
     for (sums, a) in sums.iter_mut().zip(a) {
         let a = splat(a);
         for (sum, b) in sums.iter_mut().zip(b) {
-            *sum = mul_add_lanes(a, b, *sum);
+            *sum = mul_add_lanes::<Scalar>(a, b, *sum);
         }
     }
 }

@@ -1,15 +1,17 @@
 //! The CPU twin of `sk_branches.wgsl`.
 
-use super::{PART_STRIPS, STRIP, SkBranches};
+use super::{SkBranches, Sparsity};
 use crate::cpu::CpuContext;
-use crate::cpu::simd::{Quad, multiply_add_quad, relu};
+use crate::cpu::simd::{Lanes, Quad, load, mul_add_lanes, multiply_add_quad, relu, splat, store};
 use crate::graph::Conv2d;
 use crate::plan::{LANES, View};
 use pulp::{Arch, Simd, WithSimd};
-use std::array::from_fn;
 
-/// Strips that are computed together, which share the weights and hide the latency of the sums.
-const PAIR: usize = 2;
+/// Pixels of a row that are computed together: as many sums, beside the weights of a tap, as 16 registers hold, and a divisor
+/// of the widths that a picture of 224 pixels has in the units of SKNet.
+const WIDE: usize = 7;
+/// The same for rows that those would fill badly.
+const NARROW: usize = 4;
 
 /// One batch item of the input, quad by quad, with the zeros that the taps at the border read.
 struct Planes {
@@ -36,22 +38,29 @@ impl Planes {
         }
         Self { values: planes, len, width }
     }
+
+    /// Where the taps of a pixel lie, from its first one on: tap by tap in each of `quads` successive planes.
+    fn taps(&self, conv: &Conv2d, quads: usize) -> Vec<usize> {
+        let taps = (0..conv.kernel.pow(2)).map(|tap| tap / conv.kernel * self.width + tap % conv.kernel);
+        taps.flat_map(|tap| (0..quads).map(move |quad| quad * self.len + tap * conv.dilation)).collect()
+    }
 }
 
 pub(super) fn run(step: &SkBranches, context: &mut CpuContext) {
     let (x, sums) = (context.view(step.input), context.view(step.partial_sums));
     let branches: Vec<_> = step.outputs.iter().map(|&u| context.view(u)).collect();
     let batch = context.batch;
+    let arch = Arch::new();
     context.write(step.outputs[0], |context, u| {
         context.write(step.partial_sums, |context, partial_sums| {
             let [weights, biases] = [0, 1].map(|i| context.floats(i).as_chunks().0);
             let values = context.read(step.input);
-            let arch = Arch::new();
             let branches = branches.as_slice();
             for n in 0..batch {
                 let (u, partial_sums) = (&mut *u, &mut *partial_sums);
-                let item = Item { step, x, values, weights, biases, branches, u, sums, partial_sums, n };
-                match (step.convs[0].stride, step.sparsity().is_depthwise()) {
+                let sparsity = step.sparsity();
+                let item = Item { step, sparsity, x, values, weights, biases, branches, u, sums, partial_sums, n };
+                match (step.convs[0].stride, sparsity.is_depthwise()) {
                     (1, true) => arch.dispatch(Specialised::<1, 1>(item)),
                     (1, false) => arch.dispatch(Specialised::<1, LANES>(item)),
                     (_, true) => arch.dispatch(Specialised::<2, 1>(item)),
@@ -65,6 +74,7 @@ pub(super) fn run(step: &SkBranches, context: &mut CpuContext) {
 /// One batch item of a step.
 struct Item<'a> {
     step: &'a SkBranches,
+    sparsity: Sparsity,
     x: &'a View,
     values: &'a [f32],
     weights: &'a [Quad],
@@ -84,78 +94,72 @@ impl<const STRIDE: usize, const ROWS: usize> WithSimd for Specialised<'_, STRIDE
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
-        let Item { step, x, values, weights, biases, branches, u, sums, partial_sums, n } = self.0;
-        let sparsity = step.sparsity();
-        let kernel = step.convs[0].kernel;
-        let (height, width) = (branches[0].height, branches[0].width);
-        let per_row = width.div_ceil(STRIP);
-        let strips = height * per_row;
+        let width = self.0.branches[0].width;
+        // A tile costs about what one pixel more would.
+        let cost = |pixels: usize| width.div_ceil(pixels) * (pixels + 1);
+        if cost(WIDE) <= cost(NARROW) {
+            self.0.run::<S, STRIDE, ROWS, WIDE>();
+        } else {
+            self.0.run::<S, STRIDE, ROWS, NARROW>();
+        }
+    }
+}
+
+impl Item<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const STRIDE: usize, const ROWS: usize, const PIXELS: usize>(self) {
+        let Self { step, sparsity, x, values, weights, biases, branches, u, sums, partial_sums, n } = self;
         let border = step.convs.iter().map(|c| c.padding).max().unwrap_or(0);
-        let planes = Planes::new(x, n, values, border, (per_row * STRIP - 1) * STRIDE + 2 * border + 1);
-        let per_quad = kernel * kernel * sparsity.count * ROWS;
+        let (height, width) = (branches[0].height, branches[0].width);
+        let planes = Planes::new(x, n, values, border, (width.max(PIXELS) - 1) * STRIDE + 2 * border + 1);
+        let taps: Vec<Vec<usize>> = step.convs.iter().map(|conv| planes.taps(conv, sparsity.count)).collect();
+        let per_quad = taps[0].len() * ROWS;
+        for part in 0..sums.positions() {
+            partial_sums[sums.offset(n, part, 0)..][..sparsity.quads * LANES].fill(0.0);
+        }
         for quad in 0..sparsity.quads {
             let input = &planes.values[sparsity.first(quad) * planes.len..][..sparsity.count * planes.len];
-            for part in 0..sums.positions() {
-                partial_sums[sums.offset(n, part, quad)..][..LANES].fill(0.0);
-            }
-            for (m, (view, conv)) in branches.iter().zip(&step.convs).enumerate() {
+            let mut total = splat(0.0);
+            for (m, ((view, conv), taps)) in branches.iter().zip(&step.convs).zip(&taps).enumerate() {
                 let index = m * sparsity.quads + quad;
-                let weights = &weights[index * per_quad..][..per_quad];
-                for first in (0..strips).step_by(PAIR) {
-                    // An odd last strip is computed twice and written once.
-                    let origins = [first, (first + 1).min(strips - 1)].map(|strip| {
-                        let (row, column) = (strip / per_row, strip % per_row * STRIP);
-                        let inset = border - conv.padding;
-                        (row * STRIDE + inset) * planes.width + column * STRIDE + inset
-                    });
-                    let pair = strip_pair::<S, STRIDE, ROWS>(conv, (&planes, input), (weights, biases[index]), origins);
-                    for (strip, pixels) in (first..strips).zip(pair.as_chunks::<STRIP>().0) {
-                        let (row, column) = (strip / per_row, strip % per_row * STRIP);
-                        let sum = &mut partial_sums[sums.offset(n, strip / PART_STRIPS, quad)..][..LANES];
-                        let start = view.offset(n, row * width + column, quad);
-                        let mut total = [0.0; LANES];
-                        for (j, pixel) in pixels.iter().enumerate().take(width - column) {
-                            let out = &mut u[start + j * view.stride * LANES..][..LANES];
-                            for ((out, total), value) in out.iter_mut().zip(&mut total).zip(pixel) {
-                                *out = relu(*value);
-                                *total += *out;
-                            }
+                let weights = weights[index * per_quad..][..per_quad].as_chunks::<ROWS>().0;
+                let bias = load(biases[index]);
+                let inset = border - conv.padding;
+                for row in 0..height {
+                    let line = (row * STRIDE + inset) * planes.width + inset;
+                    for column in (0..width).step_by(PIXELS) {
+                        // The last tile of a row computes some pixels again.
+                        let first = column.min(width.saturating_sub(PIXELS));
+                        let tile = tile::<S, STRIDE, ROWS, PIXELS>(input, line + first * STRIDE, taps, weights, bias);
+                        for (pixel, sum) in tile.iter().enumerate().take(width).skip(column - first) {
+                            let value = store(*sum).map(relu);
+                            total = mul_add_lanes::<S>(splat(1.0), load(value), total);
+                            u[view.offset(n, row * width + first + pixel, quad)..][..LANES].copy_from_slice(&value);
                         }
-                        sum.iter_mut().zip(total).for_each(|(s, v)| *s += v);
                     }
                 }
             }
+            partial_sums[sums.offset(n, 0, quad)..][..LANES].copy_from_slice(&store(total));
         }
     }
 }
 
-/// One output quad of two strips, whose first taps lie at `origins` of a plane.
+/// One output quad of successive pixels of a row, the first taps of the first of them at `origin` of the planes.
 #[inline(always)]
-fn strip_pair<S: Simd, const STRIDE: usize, const ROWS: usize>(
-    conv: &Conv2d,
-    (planes, input): (&Planes, &[Quad]),
-    (weights, bias): (&[Quad], Quad),
-    origins: [usize; PAIR],
-) -> [Quad; PAIR * STRIP] {
-    let mut sums = [bias; PAIR * STRIP];
-    let mut weights = weights.as_chunks::<ROWS>().0.iter();
-    for ky in 0..conv.kernel {
-        for kx in 0..conv.kernel {
-            let tap = (ky * planes.width + kx) * conv.dilation;
-            for (plane, rows) in input.chunks_exact(planes.len).zip(&mut weights) {
-                let strips = [strip::<STRIDE>(plane, origins[0] + tap), strip::<STRIDE>(plane, origins[1] + tap)];
-                let pixels: [Quad; PAIR * STRIP] = from_fn(|i| strips[i / STRIP][i % STRIP * STRIDE]);
-                for (sum, x) in sums.iter_mut().zip(&pixels) {
-                    multiply_add_quad::<S, ROWS>(sum, x, rows);
-                }
-            }
+fn tile<S: Simd, const STRIDE: usize, const ROWS: usize, const PIXELS: usize>(
+    planes: &[Quad],
+    origin: usize,
+    taps: &[usize],
+    weights: &[[Quad; ROWS]],
+    bias: Lanes,
+) -> [Lanes; PIXELS] {
+    let mut sums = [bias; PIXELS];
+    for (tap, rows) in taps.iter().zip(weights) {
+        let window = &planes[origin + tap..][..(PIXELS - 1) * STRIDE + 1];
+        let rows = rows.map(load);
+        for (pixel, sum) in sums.iter_mut().enumerate() {
+            *sum = multiply_add_quad::<S, ROWS>(*sum, &window[pixel * STRIDE], &rows);
         }
     }
     sums
-}
-
-/// The input of one tap for a strip.
-#[inline(always)]
-fn strip<const STRIDE: usize>(plane: &[Quad], start: usize) -> &[Quad] {
-    &plane[start..][..(STRIP - 1) * STRIDE + 1]
 }
