@@ -6,9 +6,8 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 import { en, type Strings } from '../src/strings/en.ts';
 import { ja } from '../src/strings/ja.ts';
+import { weightSources } from '../src/weights/published.ts';
 
-/** Where published weights are, and where those addresses redirect to. */
-const WEIGHT_HOSTS = ['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co', 'https://github.com', 'https://*.githubusercontent.com'];
 /** The file with the licences of all libraries in the page; Vite writes those of packages. */
 export const LIBRARIES = 'third-party.txt';
 /** Types that compression makes smaller. */
@@ -22,7 +21,7 @@ export function policy(mirrors: readonly string[]): string {
     // Charts carry a style sheet and styles of their own.
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' blob: data:",
-    ['connect-src', "'self'", ...WEIGHT_HOSTS, ...mirrors].join(' '),
+    ['connect-src', "'self'", ...weightSources(), ...mirrors].join(' '),
     "worker-src 'self'",
     "manifest-src 'self'",
     "base-uri 'none'",
@@ -31,6 +30,9 @@ export function policy(mirrors: readonly string[]): string {
     'trusted-types default svelte-trusted-html',
   ].join('; ');
 }
+
+/** The policy as a header, which alone can forbid other sites to show the page in theirs. */
+export const headerPolicy = (mirrors: readonly string[]) => `${policy(mirrors)}; frame-ancestors 'none'`;
 
 /** What a page may ask of the device: its camera, and of that only the page itself. */
 const PERMISSIONS = 'camera=(self), microphone=(), geolocation=(), display-capture=()';
@@ -55,6 +57,17 @@ const manifest = (lang: string, { name, description }: Strings) => ({
   background_color: '#ffffff',
   theme_color: '#ffffff',
   icons: [{ src: './icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' }],
+});
+
+/** What the page says where its scripts do not run, after a moment, so that nobody else sees it; they remove it. */
+const waiting = () => ({
+  tag: 'div',
+  attrs: { id: 'waiting' },
+  children: [
+    { tag: 'style', children: '#waiting { margin: 2rem; font-family: system-ui; animation: appear 0s 3s both } @keyframes appear { from { visibility: hidden } }' },
+    ...Object.entries({ en, ja }).map(([lang, { waiting }]) => ({ tag: 'p', attrs: { lang }, children: waiting('cargo xtask serve') })),
+  ],
+  injectTo: 'body' as const,
 });
 
 /** Files below `folder`, as paths with slashes. */
@@ -93,7 +106,8 @@ export interface Options {
 
 /** The policy, the manifest and the libraries' licences are always there. */
 export function site({ release, mirrors, template, crates }: Options): Plugin {
-  const content = policy(mirrors.map(mirrorOrigin));
+  const origins = mirrors.map(mirrorOrigin);
+  const header = headerPolicy(origins);
   let folder = '';
   return {
     name: 'site',
@@ -102,19 +116,20 @@ export function site({ release, mirrors, template, crates }: Options): Plugin {
       folder = build.outDir;
     },
     transformIndexHtml: () => [
-      { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content }, injectTo: 'head-prepend' },
+      { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: policy(origins) }, injectTo: 'head-prepend' },
       { tag: 'link', attrs: { rel: 'manifest', href: './manifest.en.webmanifest' }, injectTo: 'head' },
+      waiting(),
     ],
     closeBundle: () => {
       for (const [lang, strings] of Object.entries({ en, ja })) {
         writeFileSync(join(folder, `manifest.${lang}.webmanifest`), JSON.stringify(manifest(lang, strings)));
       }
       // A meta element does not reach the worker; hosts that read this file send the policy with its script.
-      writeFileSync(join(folder, '_headers'), `/*\n  Content-Security-Policy: ${content}\n  Permissions-Policy: ${PERMISSIONS}\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`);
+      writeFileSync(join(folder, '_headers'), `/*\n  Content-Security-Policy: ${header}\n  Permissions-Policy: ${PERMISSIONS}\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`);
       appendFileSync(join(folder, LIBRARIES), `\n# Licenses of the engine\n\n${readFileSync(crates, 'utf8')}`);
       if (!release) return;
       const cached = files(folder).filter((name) => name !== '_headers' && extname(name) !== '.md');
-      writeFileSync(join(folder, 'sw.js'), serviceWorker(folder, cached, content, readFileSync(template, 'utf8')));
+      writeFileSync(join(folder, 'sw.js'), serviceWorker(folder, cached, header, readFileSync(template, 'utf8')));
       compress(folder);
     },
   };

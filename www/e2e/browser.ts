@@ -49,9 +49,14 @@ export interface Visit {
   problems: string[];
 }
 
-/** Opens the page; console errors, uncaught errors and requests to other origins are collected. */
-export async function visit(site: Site, options: BrowserContextOptions = {}): Promise<Visit> {
+/** Opens the page, once `before` has made it ready; console errors, uncaught errors and requests to other origins are collected. */
+export async function visit(
+  site: Site,
+  options: BrowserContextOptions = {},
+  before: (page: Page) => Promise<unknown> = async () => undefined,
+): Promise<Visit> {
   const page = await site.browser.newPage({ viewport: { width: 1440, height: 900 }, ...options });
+  await before(page);
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
   page.on('console', (message) => message.type() === 'error' && problems.push(`console: ${message.text()}`));

@@ -6,6 +6,13 @@ import { openSite, type Site } from './browser';
 import { settled } from './explorer';
 import { publish, type Publisher } from './publisher';
 
+declare global {
+  interface Window {
+    /** What the page's policy refused: directive and origin. */
+    refused?: string[];
+  }
+}
+
 const MEBI = 1 << 20;
 
 describe('weights from a publisher', () => {
@@ -124,6 +131,67 @@ describe('weights from a publisher', () => {
     publisher.mood = 'well';
     await start();
     await opened();
+  });
+});
+
+describe('under the policy of the page', () => {
+  let site: Site;
+  let page: Page;
+  /** Addresses of other hosts that the browser was about to ask. */
+  let asked: string[];
+  const CDN = 'https://cas-bridge.xethub.hf.co/xet-bridge-us/skresnet18?X-Amz-Expires=3600';
+
+  beforeAll(async () => {
+    site = await openSite('none');
+  });
+  afterAll(() => site.close());
+
+  /** The dialog's offer, from Hugging Face or `mirror`, of which every file is at `target`. */
+  async function offered(target: string, mirror = ''): Promise<void> {
+    await page?.close();
+    page = await site.browser.newPage();
+    asked = [];
+    const control = await page.context().newCDPSession(page);
+    // Playwright shows no request again after a redirect.
+    control.on('Fetch.requestPaused', ({ requestId, request: { url } }) => {
+      asked.push(url);
+      const header = (name: string, value: string) => ({ name, value });
+      const open = header('access-control-allow-origin', '*');
+      const answer = url === target || mirror
+        ? { responseCode: 200, responseHeaders: [open, header('content-length', '9')], body: Buffer.from('some file').toString('base64') }
+        : { responseCode: 302, responseHeaders: [open, header('location', target)] };
+      void control.send('Fetch.fulfillRequest', { requestId, ...answer });
+    });
+    await control.send('Fetch.enable', { patterns: [{ urlPattern: 'https://*' }] });
+    await page.goto(site.url + (mirror && `?mirror=${encodeURIComponent(mirror)}`));
+    await settled(page);
+    await page.evaluate(() => {
+      window.refused = [];
+      document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => window.refused?.push(`${effectiveDirective} ${new URL(blockedURI).origin}`));
+    });
+    await page.getByRole('button', { name: 'Change the network' }).last().click();
+    await page.locator('dialog input[value=skresnet18]').check();
+    await page.getByRole('button', { name: /^(Download|Go on downloading)$/ }).click();
+  }
+
+  test('weights come from Hugging Face and the network that it redirects to', async () => {
+    await offered(CDN);
+    await page.getByRole('button', { name: 'Run with the downloaded weights' }).waitFor({ timeout: 60_000 });
+    expect(asked).toEqual(['https://huggingface.co/timm/skresnet18.ra_in1k/resolve/main/model.safetensors', CDN]);
+    expect(await page.evaluate(() => window.refused)).toEqual([]);
+  });
+
+  test.each([
+    ['a redirect to another host', 'https://attacker.example/weights', ''],
+    ['another host', '', 'https://attacker.example/'],
+    ['a host that the policy once named', '', 'https://github.com/'],
+  ])('%s is refused, and the page says so', async (_, target, mirror) => {
+    await offered(target, mirror);
+    const alert = page.locator('dialog [role=alert] .error');
+    await alert.waitFor();
+    expect(await alert.textContent()).toContain('no host that this copy of the page may ask');
+    expect(await page.evaluate(() => window.refused)).toHaveLength(1);
+    expect(asked.filter((url) => !url.startsWith('https://huggingface.co/'))).toEqual([]);
   });
 });
 

@@ -84,6 +84,94 @@ describe('the process of the GPU', () => {
   }, 4 * PATIENCE);
 });
 
+/** Faults of a GPU, put into a worker before its script: what `fault` names in it happens from then on. The adapter passes for hardware. */
+function breakable(): void {
+  const scope = globalThis as unknown as Breakable;
+  scope.devices = [];
+  const { requestAdapter } = GPU.prototype;
+  GPU.prototype.requestAdapter = function (options) {
+    return scope.fault === 'adapter' ? Promise.resolve(null) : requestAdapter.call(this, options);
+  };
+  const info = { vendor: '', architecture: '', device: '', description: 'Adapter of the tests', isFallbackAdapter: false, subgroupMinSize: 4, subgroupMaxSize: 4 };
+  Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => info });
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (descriptor) {
+    const device = await requestDevice.call(this, descriptor);
+    scope.devices.push(device);
+    return device;
+  };
+  const limits = Object.getOwnPropertyDescriptor(GPUDevice.prototype, 'limits')?.get as () => GPUSupportedLimits;
+  Object.defineProperty(GPUDevice.prototype, 'limits', {
+    get(this: GPUDevice) {
+      const small = (name: string) => scope.fault === 'limits' && ['maxBufferSize', 'maxStorageBufferBindingSize'].includes(name);
+      return new Proxy(limits.call(this), { get: (own, name) => (small(String(name)) ? 1 << 16 : Reflect.get(own, name, own)) });
+    },
+  });
+  const { createShaderModule, pushErrorScope, popErrorScope } = GPUDevice.prototype;
+  GPUDevice.prototype.createShaderModule = function (descriptor) {
+    return createShaderModule.call(this, scope.fault === 'shader' ? { ...descriptor, code: `${descriptor.code} fn broken( {` } : descriptor);
+  };
+  const scopes: GPUErrorFilter[] = [];
+  GPUDevice.prototype.pushErrorScope = function (filter) {
+    scopes.push(filter);
+    pushErrorScope.call(this, filter);
+  };
+  GPUDevice.prototype.popErrorScope = function () {
+    const found = popErrorScope.call(this);
+    return scopes.pop() === 'out-of-memory' && scope.fault === 'memory' ? Promise.resolve(new GPUOutOfMemoryError('a fault on purpose')) : found;
+  };
+}
+
+interface Breakable {
+  fault?: 'adapter' | 'limits' | 'shader' | 'memory';
+  devices: GPUDevice[];
+}
+
+describe('a GPU', () => {
+  opened('webgpu');
+
+  test.each([
+    ['without an adapter any more', 'adapter', /lost/, /no graphics adapter/],
+    ['with limits that are too small by now', 'limits', /lost/, /\d+ bytes/],
+    ['that compiles no shader any more', 'shader', /lost/, /refused/],
+    ['that runs out of memory', 'memory', /out of memory for the run/, /out of memory/],
+  ] as const)('%s leaves the page on the CPU, with all that it showed', async (_, fault, told, reason) => {
+    const { page } = await visit(site, {}, (page) =>
+      page.route('**/worker-*.js', async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: `(${breakable.toString()})();\n${await response.text()}` });
+      }),
+    );
+    await settled(page, PATIENCE);
+    expect(await backend(page)).toBe('gpu');
+    await zoomTo(page, 2);
+    await move(page, 'ArrowLeft');
+    await settled(page, PATIENCE);
+    const [before, kept] = [await read(page), await chosen(page)];
+
+    await page.workers()[0]?.evaluate((fault) => {
+      const scope = globalThis as unknown as Breakable;
+      scope.fault = fault;
+      // Memory runs out of a device that lives; the other faults are met when it is opened anew.
+      if (fault !== 'memory') scope.devices.at(-1)?.destroy();
+    }, fault);
+    await move(page, 'ArrowRight');
+    await alert(page).getByText(/goes on by itself/).waitFor({ timeout: PATIENCE });
+    await settled(page, PATIENCE);
+    expect(await alert(page).textContent()).toMatch(told);
+    expect(await backend(page)).toBe('cpu');
+    expect(await page.locator('#engine [data-backend]').textContent()).toMatch(reason);
+
+    await move(page, 'ArrowLeft');
+    await settled(page);
+    const after = await read(page);
+    expect(attentionChange(before, after)).toBeLessThan(1.01e-3);
+    expect(after.predictions.map(({ label }) => label)).toEqual(before.predictions.map(({ label }) => label));
+    expect(await chosen(page)).toEqual(kept);
+    await page.close();
+  }, 3 * PATIENCE);
+});
+
 describe('without a GPU', () => {
   opened('none');
 

@@ -20,7 +20,7 @@ export function blackPng(side: number): Buffer {
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))]);
 }
 
-/** A GIF whose screen and one black frame have this size; the frame's data end after the first pixel. */
+/** A GIF whose screen and one black frame have this size; the data are those of one pixel. */
 export function gif(width: number, height: number): Buffer {
   const size = Buffer.alloc(4);
   size.writeUInt16LE(width, 0);

@@ -109,6 +109,14 @@ test('the policy binds the worker that the photos are in as well', async () => {
   await page.close();
 });
 
+test('another site cannot show the page within its own', async () => {
+  const page = await site.browser.newPage();
+  const refused = page.waitForEvent('console', (message) => message.text().includes('frame-ancestors'));
+  await page.setContent(`<iframe src="${site.url}"></iframe>`);
+  await refused;
+  await page.close();
+});
+
 test('shipped weights of which one bit changed on the way are refused', async () => {
   const context = await site.browser.newContext();
   await context.route('**/*.safetensors', async (route) => {

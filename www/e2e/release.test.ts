@@ -40,6 +40,18 @@ test('tells the licences of the libraries in the page and in the engine', async 
   await page.close();
 });
 
+test('opened from a disk it says in both languages that it needs a server; served it does not', async () => {
+  const page = await site.browser.newPage();
+  await page.goto(pathToFileURL(join(folder, 'index.html')).href);
+  const [english, japanese] = [page.getByText(/it needs a server, for example cargo xtask serve/), page.getByText(/サーバーが必要です/)];
+  for (const text of [english, japanese]) await text.waitFor({ timeout: 20_000 });
+  expect([await english.getAttribute('lang'), await japanese.getAttribute('lang')]).toEqual(['en', 'ja']);
+  await page.goto(served.url);
+  await settled(page);
+  expect(await page.locator('#waiting').count()).toBe(0);
+  await page.close();
+});
+
 test('works below a path, then without a server', async () => {
   const { page, problems } = await visit(site);
   await settled(page);

@@ -9,5 +9,6 @@ window.sklens = sklens;
 trustOwnScripts();
 // Nothing is shown in a language that the visitor did not ask for.
 await begin();
+document.querySelector('#waiting')?.remove();
 mount(App, { target: document.body });
 keepOffline();

@@ -9,7 +9,7 @@ export class CodedError extends Error {
   constructor(
     readonly code: string,
     message: string,
-    readonly marks: { readers?: boolean } = {},
+    readonly marks: { readers?: boolean; unsupported?: boolean } = {},
   ) {
     super(message);
     Object.assign(this, marks);

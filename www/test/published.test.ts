@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { address, defaultMirror, links, mirrorFrom, published } from '../src/weights/published';
+import { headerPolicy, policy } from '../build/site';
+import { address, defaultMirror, links, mirrorFrom, published, weightSources } from '../src/weights/published';
 
 test('addresses are the publisher\'s, at a revision', () => {
   const entry = published.find(({ id }) => id === 'skresnet34.ra_in1k');
@@ -33,4 +34,15 @@ test.each([
   ['?mirror=hf', null, null],
 ])('of %j and %j the mirror is %j', (search, chosen, mirror) => {
   expect(mirrorFrom(search, chosen)).toBe(mirror);
+});
+
+test('the page may reach the hosts of published weights, what they redirect to, and mirrors: nothing else', () => {
+  expect(weightSources()).toEqual(['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co']);
+  const connect = /connect-src ([^;]*)/.exec(policy(['https://mirror.example']))?.[1]?.split(' ');
+  expect(connect).toEqual(["'self'", ...weightSources(), 'https://mirror.example']);
+  for (const entry of published) expect(connect).toContain(new URL(address(entry, defaultMirror)).origin);
+});
+
+test('the header keeps other sites from showing the page in theirs; a meta element cannot', () => {
+  expect(headerPolicy([])).toBe(`${policy([])}; frame-ancestors 'none'`);
 });

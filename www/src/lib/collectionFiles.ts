@@ -28,8 +28,8 @@ export function rowsCsv({ units, scales, items }: Collected, rows: readonly (Flo
       path,
       name ?? '',
       units[at % units.length] ?? '',
-      String(scales[Math.floor(at / units.length)]),
-      String(difference),
+      scales[Math.floor(at / units.length)] ?? null,
+      difference,
     ]);
   return lines([['image', 'class', 'unit', 'scale', 'difference'], ...items.flatMap((item, index) => of(rows[index], item))]);
 }

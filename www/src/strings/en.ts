@@ -30,6 +30,9 @@ export const en = {
   name: 'SK Lens',
   /** For the install dialog. */
   description: 'See where a Selective Kernel network puts its attention.',
+  /** In place of the page until its scripts run. */
+  waiting: (command: string) =>
+    `SK Lens is loading. If this text stays: opened from a disk the page cannot load its scripts, it needs a server, for example ${command}.`,
   lead: (kernels: readonly string[]) =>
     `This network looks at a photo through ${counted(kernels)}` +
     (kernels.length === 1

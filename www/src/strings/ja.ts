@@ -16,6 +16,8 @@ export const ja: Strings = {
   marks: { stop: '。', comma: '、', colon: '：', runIn: '：' },
   name: 'SK Lens',
   description: '選択的カーネルネットワークが注意をどこに向けるかを見るページです。',
+  waiting: (command) =>
+    `SK Lensを読み込んでいます。この文が消えない場合：ディスクから開いたページはスクリプトを読み込めません。サーバーが必要です。例：${command}`,
   lead: (kernels) =>
     kernels.length === 1
       ? `このネットワークは${list(kernels)}のカーネルだけで写真を見ます。選ぶ余地がないので、注意は常に1です。`

@@ -51,6 +51,17 @@ export const links: readonly Link[] = [
 
 export const defaultMirror = 'https://huggingface.co/';
 
+/** Where hosts send those who ask for a file: to networks that deliver it, as sources of a Content-Security-Policy. */
+const DELIVERY: Record<string, readonly string[]> = {
+  'https://huggingface.co': ['https://*.huggingface.co', 'https://*.hf.co'],
+};
+
+/** All that a page has to reach for the published weights. */
+export function weightSources(): string[] {
+  const origins = new Set(published.map((entry) => new URL(address(entry, defaultMirror)).origin));
+  return [...origins].flatMap((origin) => [origin, ...(DELIVERY[origin] ?? [])]);
+}
+
 /** Where `weights` are on a host laid out as Hugging Face. */
 export function address({ repository, revision }: Published, mirror: string): string {
   return `${mirror.replace(/\/*$/, '/')}${repository}/resolve/${revision}/model.safetensors`;
