@@ -19,6 +19,9 @@ const flags: Record<Gpu, string[]> = {
   none: ['--disable-features=WebGPU,WebGPUService', '--disable-blink-features=WebGPU', '--disable-gpu'],
 };
 
+/** A camera that Chromium plays, and that it lets every page have. */
+export const CAMERA = ['--use-fake-device-for-media-stream=fps=30', '--use-fake-ui-for-media-stream'];
+
 /** A browser with the page's address. */
 export interface Site {
   browser: Browser;

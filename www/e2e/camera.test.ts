@@ -1,16 +1,15 @@
 /** The camera, which Chromium plays, and pictures from the clipboard. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { openSite, visit, type Site } from './browser';
+import { CAMERA, openSite, visit, type Site } from './browser';
 import { galleryFiles, galleryPhoto, hide, settled } from './explorer';
 
-const camera = ['--use-fake-device-for-media-stream=fps=30', '--use-fake-ui-for-media-stream'];
 const start = (page: Page) => page.getByRole('button', { name: 'Camera', exact: true });
 const stop = (page: Page) => page.getByRole('button', { name: 'Stop', exact: true });
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite('none', camera);
+  site = await openSite('none', CAMERA);
 });
 afterAll(() => site.close());
 

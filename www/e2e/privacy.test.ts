@@ -2,63 +2,108 @@
  * Nothing leaves the page, and nothing that a visitor opens becomes markup or script. `SKLENS_REQUESTS` names a file for the
  * requests of a session.
  */
-import { readdir, writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openSite, visit, type Site } from './browser';
-import { drop, galleryFiles, galleryPhoto, runOn, settled, zoomTo } from './explorer';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { VIEWS } from '../src/lib/permalink';
+import { en } from '../src/strings/en';
+import { ja } from '../src/strings/ja';
+import { CAMERA, openSite, visit, type Site, type Visit } from './browser';
+import { drop, galleryFiles, galleryPhoto, openView, runOn, saved, settled, zoomTo } from './explorer';
 
-/** Where the page has its weights. */
-async function weightsAddress(): Promise<string> {
-  const names = await readdir(new URL('../../dist/models/', import.meta.url));
-  return `models/${names.find((name) => name.endsWith('.safetensors'))}`;
-}
+const fixtures = new URL('../../tests/fixtures/', import.meta.url);
 
-/** Addresses within the site in Markdown, without the hashes of their contents. */
+/** Addresses within the site in Markdown, each once with its count, without the hashes of their contents. */
 function requestLog(addresses: readonly string[]): string {
-  const rows = addresses.map((address, index) => `| ${index + 1} | ${(address || 'index.html').replace(/-[\w-]{8}\./, '.').replace(/^blob:.*/, 'blob: (within the page)')} |\n`);
+  const counts = new Map<string, number>();
+  for (const address of addresses) {
+    const name = address.startsWith('blob:') ? 'blob: (within the page)' : (address || 'index.html').replace(/^((?:assets|models)\/.*)-[\w-]{8}\./, '$1.');
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const rows = [...counts].map(([name, count]) => `| ${name} | ${count} |\n`);
   return `# Requests of a session
 
-A visit in Chromium: the page opens, a photo of the visitor's is dropped, the zoom moves, the engine is chosen anew, a photo of
-the gallery follows. Every request of the page and its workers was a GET without a body to the site itself, which
-\`www/e2e/privacy.test.ts\` demands; \`SKLENS_REQUESTS=../docs/requests.md npm --prefix www run e2e -- privacy\` writes this list.
+A visit in Chromium: the page opens, a JPEG, a PNG and a WebP of the visitor's are dropped, the zoom moves, the engine is chosen anew, a
+PyTorch checkpoint is dropped, every view is opened, a collection is looked at, the camera runs and stops, the tour is read to its end,
+the analysis is saved, the page is read in Japanese, the model card is opened. Every request of the page and its workers was a GET
+without a body to the site itself, which \`www/e2e/privacy.test.ts\` demands;
+\`SKLENS_REQUESTS=../docs/requests.md npm --prefix www run e2e -- privacy\` writes this list.
 
-| | address, without the hash of its content |
-| ---: | --- |
+| address, in the order of the first request, without the hash of its content | requests |
+| --- | ---: |
 ${rows.join('')}`;
 }
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite('none');
+  site = await openSite('none', CAMERA);
 });
 afterAll(() => site.close());
 
 test('a whole session asks for nothing but the site\'s own files and sends nothing', async () => {
-  const context = await site.browser.newContext();
+  const context = await site.browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
   const requests: { method: string; url: string; body: string | null }[] = [];
   // Those of workers are the context's, not the page's.
   context.on('request', (request) => requests.push({ method: request.method(), url: request.url(), body: request.postData() }));
   await page.goto(site.url);
   await settled(page);
-  await drop(page, await galleryPhoto((await galleryFiles())[2] as string), 'secret holiday.jpg', 'image/jpeg');
-  await page.getByText('It stays on this device').waitFor();
-  await settled(page);
+  const own: [Buffer, string, string][] = [
+    [await galleryPhoto((await galleryFiles())[2] as string), 'jpg', 'image/jpeg'],
+    [await readFile(new URL('images/alpha.png', fixtures)), 'png', 'image/png'],
+    [await readFile(new URL('images/lossy.webp', fixtures)), 'webp', 'image/webp'],
+  ];
+  for (const [bytes, ending, type] of own) {
+    await drop(page, bytes, `secret holiday.${ending}`, type);
+    await page.locator(`.frame img[alt*="holiday.${ending}"]`).waitFor();
+    await settled(page);
+  }
   await zoomTo(page, 1.6);
   await runOn(page, 'cpu');
   await page.getByRole('button', { name: /koala/i }).first().click();
   await settled(page);
 
-  expect(requests.length).toBeGreaterThan(5);
-  expect(requests.some(({ url }) => url.includes('.wasm')), 'the log includes what workers load').toBe(true);
+  await drop(page, await readFile(new URL('weights/small.pth', fixtures)), 'holiday.pth', '');
+  await page.getByText('Which network is “holiday.pth” for?').waitFor();
+  await page.keyboard.press('Escape');
+  await settled(page);
+
+  for (const view of VIEWS) {
+    await openView(page, en.views.names[view]);
+    await page.getByText(en.views.loading).waitFor({ state: 'detached' });
+    await page.locator('main h2').first().waitFor();
+    if (view === 'collections') {
+      await page.getByRole('button', { name: 'Take the gallery' }).click();
+      await page.getByRole('status').filter({ hasText: 'photos are done.' }).waitFor({ state: 'attached', timeout: 120_000 });
+    }
+    if (view === 'tour') while ((await page.locator('a[rel=next]').count()) > 0) await page.locator('a[rel=next]').click();
+  }
+  await openView(page, en.views.names.zoom);
+  await page.getByRole('button', { name: 'Camera', exact: true }).click();
+  await page.locator('.frame video').waitFor();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await settled(page);
+  await saved(page, 'Save as JSON');
+  await page.getByRole('combobox', { name: 'Language' }).selectOption('ja');
+  await page.getByRole('navigation', { name: ja.views.label }).waitFor();
+  await page.locator('a[href$="model-card.html"]').first().click();
+  await page.waitForURL(/model-card/);
+
+  const asked = requests.map(({ url }) => url.replace(site.url, ''));
+  const log = process.env.SKLENS_REQUESTS;
+  if (log) await writeFile(log, requestLog(asked));
+  // The log is one of a whole session: what is loaded late is in it, that of workers included.
+  for (const late of [/engine.*\.wasm$/, /pictures.*\.wasm$/, /readers.*\.wasm$/, /ja-.*\.js$/, /Tour-.*\.js$/, /Collections-.*\.js$/, /model-card\.html$/]) {
+    expect(asked.some((address) => late.test(address)), String(late)).toBe(true);
+  }
   for (const { method, url, body } of requests) {
     expect([method, body]).toEqual(['GET', null]);
     expect(url.startsWith(site.url) || url.startsWith('blob:') || url.startsWith('data:'), url).toBe(true);
     expect(decodeURIComponent(url)).not.toContain('holiday');
     expect(new URL(url).search).toBe('');
   }
-  const log = process.env.SKLENS_REQUESTS;
-  if (log) await writeFile(log, requestLog(requests.map(({ url }) => url.replace(site.url, ''))));
   await context.close();
 });
 
@@ -131,39 +176,127 @@ test('shipped weights of which one bit changed on the way are refused', async ()
   await context.close();
 });
 
-test('names of files, labels and metadata stay text', async () => {
-  const { page, problems } = await visit(site);
-  await settled(page);
-  const evil = '<img src=x onerror="window.injected=1"><script>window.injected=1</script>';
-  await drop(page, await galleryPhoto((await galleryFiles())[1] as string), `${evil}.jpg`, 'image/jpeg');
-  await page.getByText('It stays on this device').waitFor();
-  await settled(page);
-  expect(await page.locator('.frame img').getAttribute('alt')).toContain(evil);
-  await drop(page, Buffer.from('nonsense'), `${evil}.txt`, 'text/plain');
-  await page.getByRole('alert').getByText(evil).waitFor();
+describe('what a visitor opens stays text', () => {
+  /** No slash, which names of files cannot have. */
+  const evil = '<img src=x onerror="window.injected=1"><script>window.injected=1<script>';
+  /** Ends a line and a string where it is not quoted. */
+  const crooked = 'a"\nimport os\n"""b';
+  let visited: Visit;
+  let page: Page;
+  beforeEach(async () => {
+    visited = await visit(site);
+    page = visited.page;
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await settled(page);
+  });
+  afterEach(async () => {
+    // The policy would stop the script; that there is an element at all is the fault.
+    expect(await page.locator('img[src="x"], script:not([src])').count()).toBe(0);
+    expect(await page.evaluate(() => 'injected' in window)).toBe(false);
+    expect(visited.problems).toEqual([]);
+    await page.close();
+  });
 
-  // A weights file whose labels and metadata are markup, opened through the API, shown by nothing but as text.
-  const weights = await weightsAddress();
-  const label = await page.evaluate(async ({ evil, weights }) => {
-    const model = window.sklens.bundledModels()[0] as string;
-    const file = new Uint8Array(await (await fetch(weights)).arrayBuffer());
-    const size = Number(new DataView(file.buffer).getBigUint64(0, true));
-    const header = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + size)));
-    header.__metadata__ = { ...header.__metadata__, labels: JSON.stringify(Array(200).fill(evil)), note: evil };
-    const text = new TextEncoder().encode(JSON.stringify(header));
-    const start = new Uint8Array(8);
-    new DataView(start.buffer).setBigUint64(0, BigInt(text.length), true);
-    const session = await window.sklens.open({ model, weights: new Blob([start, text, file.subarray(8 + size)]), backend: 'cpu' });
-    const [result] = await session.analyze({ data: new Float32Array(3 * 64 * 64), shape: [1, 3, 64, 64] });
-    const { metadata } = session.info;
-    session.close();
-    const shown = document.createElement('p');
-    shown.textContent = result?.top[0]?.label ?? '';
-    document.body.append(shown);
-    return [shown.textContent, metadata.note, String(shown.childElementCount)];
-  }, { evil, weights });
-  expect(label).toEqual([evil, evil, '0']);
-  expect(await page.evaluate(() => 'injected' in window)).toBe(false);
-  expect(problems).toEqual([]);
-  await page.close();
+  /** The bundled weights with `metadata` and tensors besides. */
+  async function weights(metadata: Record<string, string>, tensors: readonly string[] = []): Promise<Buffer> {
+    const models = new URL('../../models/', import.meta.url);
+    const name = (await readdir(models)).find((name) => name.endsWith('.safetensors')) as string;
+    const file = await readFile(new URL(name, models));
+    const start = 8 + Number(file.readBigUInt64LE());
+    const header = JSON.parse(file.toString('utf8', 8, start)) as Record<string, unknown>;
+    header.__metadata__ = { ...(header.__metadata__ as object), ...metadata };
+    const data = file.subarray(start);
+    tensors.forEach((tensor, at) => (header[tensor] = { dtype: 'F32', shape: [1], data_offsets: [data.length + 4 * at, data.length + 4 * at + 4] }));
+    const text = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(text.length));
+    return Buffer.concat([length, text, data, Buffer.alloc(4 * tensors.length)]);
+  }
+
+  test('names of photos and of files that are none', async () => {
+    await drop(page, await galleryPhoto((await galleryFiles())[1] as string), `${evil}.jpg`, 'image/jpeg');
+    await page.getByText('It stays on this device').waitFor();
+    await settled(page);
+    expect(await page.locator('.frame img').getAttribute('alt')).toContain(evil);
+    await drop(page, Buffer.from('nonsense'), `${evil}.txt`, 'text/plain');
+    await page.getByRole('alert').getByText(evil).waitFor();
+  });
+
+  test('labels and metadata of weights, on the page and in what it saves', async () => {
+    const told = { dataset: evil, licence: evil, top1: evil, top5: evil, epochs: '1', history: '[]', card: evil, note: evil };
+    await drop(page, await weights({ ...told, labels: JSON.stringify(Array(200).fill(evil)) }), `${evil}.safetensors`, '');
+    await page.locator('.look ol li').first().getByText(evil).waitFor({ timeout: 60_000 });
+    await drop(page, await galleryPhoto((await galleryFiles())[1] as string), `${crooked}.jpg`, 'image/jpeg');
+    await page.locator('.frame img[alt*="import os"]').waitFor();
+    await settled(page);
+    expect(await page.locator('.look ol li').first().getAttribute('title')).toBe(evil);
+    const engine = page.locator('#engine');
+    for (const text of [`${evil} %`, `Licence: ${evil}`, evil]) await engine.getByText(text).first().waitFor();
+    await openView(page, 'What if');
+    const whatIf = page.locator('section[aria-labelledby=what-if]');
+    await whatIf.getByRole('button', { name: 'All 5×5' }).click();
+    await whatIf.locator('table').getByText(evil).first().waitFor();
+    await openView(page, 'Network');
+    await page.locator('section[aria-labelledby=select] .head').first().waitFor();
+
+    await openView(page, 'Zoom');
+    const file = JSON.parse(await saved(page, 'Save as JSON')) as { weights: { metadata: Record<string, string> }; results: { top: { label: string }[] }[] };
+    expect([file.weights.metadata.note, file.results[0]?.top[0]?.label]).toEqual([evil, evil]);
+    await page.getByRole('button', { name: /^Copy as Python/ }).click();
+    const program = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
+    expect(program).toContain(`PHOTO = ${JSON.stringify(`${crooked}.jpg`)}`);
+    expect(program).toContain(`WEIGHTS = ${JSON.stringify(`${evil}.safetensors`)}`);
+    expect(program.filter((line) => line.startsWith('import os'))).toEqual([]);
+  });
+
+  test('names of tensors, and of stored weights', async () => {
+    await page.evaluate(async (evil) => {
+      const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('weights', { create: true });
+      const folder = await root.getDirectoryHandle(evil, { create: true });
+      const files = { '00000.piece': 'weights', 'about.json': JSON.stringify({ url: '', etag: null, size: 7, complete: true, sha256: evil }) };
+      for (const [name, content] of Object.entries(files)) {
+        const writable = await (await folder.getFileHandle(name, { create: true })).createWritable();
+        await writable.write(content);
+        await writable.close();
+      }
+    }, evil);
+    await drop(page, await weights({}, [evil]), `${evil}.safetensors`, '');
+    const dialog = page.getByRole('dialog', { name: 'Networks' });
+    await dialog.locator('.misfit pre').getByText(evil).waitFor();
+    expect(await dialog.textContent()).toContain(`“${evil}.safetensors”`);
+    await dialog.getByRole('radio', { name: 'Stored weights' }).check();
+    await dialog.locator('li').getByText(evil).first().waitFor();
+    expect(await dialog.locator('li').first().textContent()).toContain(`${evil}: as it arrived`);
+  });
+
+  test('names of folders, in a chart and its drawing', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sklens-'));
+    for (const [index, name] of [evil, '=1+1'].entries()) {
+      await mkdir(join(folder, name));
+      await writeFile(join(folder, name, 'photo.jpg'), await galleryPhoto((await galleryFiles())[index] as string));
+    }
+    await openView(page, 'Collections');
+    await page.locator('section[aria-labelledby=collections] input[type=file]').first().setInputFiles(folder);
+    const classes = page.locator('section[aria-labelledby=classes]');
+    await classes.getByText(evil).first().waitFor({ timeout: 60_000 });
+    const save = async (type: string) => {
+      const download = page.waitForEvent('download');
+      await classes.getByRole('button', { name: type }).click();
+      return readFile(await (await download).path(), 'utf8');
+    };
+    const drawing = await save('SVG');
+    const elements = await page.evaluate((svg) => {
+      const { documentElement } = new DOMParser().parseFromString(svg, 'image/svg+xml');
+      const all = [documentElement, ...documentElement.querySelectorAll('*')];
+      return { names: [...new Set(all.map(({ localName }) => localName))], handlers: all.flatMap((element) => element.getAttributeNames().filter((name) => name.startsWith('on'))), text: documentElement.textContent };
+    }, drawing);
+    expect(elements.names).toContain('svg');
+    for (const name of ['parsererror', 'script', 'img', 'foreignObject']) expect(elements.names).not.toContain(name);
+    expect(elements.handlers).toEqual([]);
+    expect(elements.text).toContain('onerror');
+    const table = await save('CSV');
+    expect(table).toContain(`"${evil.replaceAll('"', '""')}",`);
+    expect(table).toMatch(/^'=1\+1,/m);
+    await rm(folder, { recursive: true });
+  });
 });
