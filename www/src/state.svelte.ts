@@ -2,6 +2,7 @@
 import type { AnalyzeOptions, ImageInput, ReceptiveField, ReceptiveFieldOptions, Result, Session, UnitInfo } from 'sklens';
 import { defaultUnit } from './lib/attention';
 import { clampCenter, type Point } from './lib/crop';
+import { NextFrame } from './lib/frame';
 import { fetchGallery, fetchPhoto, type GalleryEntry } from './lib/gallery';
 import { Latest } from './lib/latest';
 import { messageOf } from './lib/message';
@@ -77,6 +78,9 @@ export class Explorer extends RunningNetwork {
   /** Whether the first photo had its chance. */
   started = $state(false);
   readonly #analyses = new Latest<void>(() => this.#analyze());
+  readonly #frame = new NextFrame();
+  /** What the last analysis was about; `analysed` follows with the next frame. */
+  #subject: Subject | null = null;
 
   /** Loads the gallery, its first photo or what `place` names, and the network. */
   async start(place?: Place): Promise<void> {
@@ -154,6 +158,7 @@ export class Explorer extends RunningNetwork {
   }
 
   protected forget(): void {
+    this.#subject = null;
     this.current = null;
     this.analysed = null;
     this.sweep = [];
@@ -212,7 +217,7 @@ export class Explorer extends RunningNetwork {
         this.center = center;
       }
       this.photo = frame;
-      this.analysed = { session, photo: frame, center, results: new Map([[zoom, result]]) };
+      this.#subject = this.analysed = { session, photo: frame, center, results: new Map([[zoom, result]]) };
       this.current = result;
       this.sweep = [];
       this.sweepStale = true;
@@ -267,10 +272,11 @@ export class Explorer extends RunningNetwork {
     const { photo, zoom, center } = this;
     const session = this.session;
     if (!session || !photo) return;
-    let subject = this.analysed;
+    let subject = this.#subject;
     if (subject?.session !== session || subject.photo !== photo || subject.center !== center) {
       subject = { session, photo, center, results: new Map() };
     }
+    this.#subject = subject;
     const { results } = subject;
     const wanted = this.dragging || photo.live ? [zoom] : [zoom, ...PAPER_ZOOMS];
     const scales = [...new Set(wanted)].filter((scale) => !results.has(scale));
@@ -286,14 +292,22 @@ export class Explorer extends RunningNetwork {
     } finally {
       this.running = false;
     }
+    if (photo === this.photo) this.#previous = null;
+    // The next analysis does not wait for this one to be drawn.
+    this.#frame.submit(() => this.#answer(subject, zoom));
+  }
+
+  /** Shows what is known of `subject`, unless it is no longer what the page is about. */
+  #answer(subject: Subject, zoom: number): void {
+    const { session, photo, results } = subject;
     if (session !== this.session || photo !== this.photo) return;
-    this.#previous = null;
     this.analysed = subject;
     this.info = session.info;
     this.current = results.get(zoom) ?? this.current;
     const sweep = PAPER_ZOOMS.flatMap((scale) => results.get(scale) ?? []);
     this.sweepStale = sweep.length < PAPER_ZOOMS.length;
-    if (!this.sweepStale) this.sweep = sweep;
+    // The same analyses stay the same list, which nothing needs to draw again.
+    if (!this.sweepStale && sweep.some((result, place) => result !== this.sweep[place])) this.sweep = sweep;
   }
 
   #failed(error: unknown, photo: Photo, session: Session): void {

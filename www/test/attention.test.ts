@@ -60,11 +60,11 @@ test('units are grouped by stage and the first shown is the last of the second s
 });
 
 test('axes hold every value and show the balance', () => {
-  const series = (...means: number[]) => [{ place: null, groups: means.map((mean) => ({ first: 1, last: 1, mean })) }];
-  expect(attentionDomain(series(0.5), 0.5)).toEqual([0.4, 0.6]);
-  expect(attentionDomain(series(0.31, 0.52), 0.5)).toEqual([0.2, 0.6]);
-  expect(attentionDomain(series(0.34), 1 / 3)).toEqual([0.2, 0.5]);
-  const [low, high] = attentionDomain(series(0.02, 0.99), 0.5);
+  const groups = (...means: number[]) => means.map((mean) => ({ first: 1, last: 1, mean }));
+  expect(attentionDomain(groups(0.5), 0.5)).toEqual([0.4, 0.6]);
+  expect(attentionDomain(groups(0.31, 0.52), 0.5)).toEqual([0.2, 0.6]);
+  expect(attentionDomain(groups(0.34), 1 / 3)).toEqual([0.2, 0.5]);
+  const [low, high] = attentionDomain(groups(0.02, 0.99), 0.5);
   expect(low).toBe(0);
   expect(high).toBe(1);
   expect(differenceDomain([{ unit: 'a', place: 0, difference: -0.31 }])).toEqual([-0.35, 0.05]);

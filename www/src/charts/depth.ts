@@ -2,16 +2,19 @@
 import * as Plot from '@observablehq/plot';
 import type { Result } from 'sklens';
 import { colours, zoomStyle } from './style';
+import { overlay, scaleOf, type Drawn } from './svg';
 
 export interface DepthBar {
   unit: string;
-  /** Place in the sweep; null: the present zoom, drawn as a line. */
-  place: number | null;
+  /** Place in the sweep. */
+  place: number;
   difference: number;
 }
 
 export interface DepthChart {
   bars: readonly DepthBar[];
+  /** Bounds of the difference axis; where absent, those of the bars. */
+  domain?: readonly [number, number];
   /** Units in order of depth, with their stage and their number in it. */
   units: readonly { name: string; stage: string; unit: string }[];
   chosen: string;
@@ -22,7 +25,7 @@ export interface DepthChart {
 }
 
 /** The bars of one result; units of one branch have none. */
-export function barsOf({ units }: Result, place: number | null): DepthBar[] {
+export function barsOf({ units }: Result, place = 0): DepthBar[] {
   return units.flatMap(({ name, meanDifference }) => (meanDifference === null ? [] : [{ unit: name, place, difference: meanDifference }]));
 }
 
@@ -35,8 +38,8 @@ export function differenceDomain(bars: readonly DepthBar[]): [number, number] {
 }
 
 /** Draws the chart: hue says which kernel leads, the fill which zoom. */
-export function depthChart({ bars, units, chosen, width, height, axis, stageLabel }: DepthChart): SVGSVGElement | HTMLElement {
-  const places = [...new Set(bars.flatMap(({ place }) => place ?? []))].sort();
+export function depthChart({ bars, domain = differenceDomain(bars), units, chosen, width, height, axis, stageLabel }: DepthChart): Drawn {
+  const places = [...new Set(bars.map(({ place }) => place))].sort();
   const firsts = units.filter(({ stage }, index) => units[index - 1]?.stage !== stage);
   const barsOf = (place: number, large: boolean) => {
     const colour = large ? 'large' : 'small';
@@ -64,15 +67,11 @@ export function depthChart({ bars, units, chosen, width, height, axis, stageLabe
     marginBottom: 62,
     fx: { domain: units.map(({ name }) => name), label: null, axis: null, paddingInner: 0.18, paddingOuter: 0.05 },
     x: { domain: places, axis: null, padding: 0.08 },
-    y: { domain: differenceDomain(bars), label: axis, labelArrow: 'none', ticks: 5, tickFormat: (value: number) => value.toFixed(2).replace('-', '−') },
+    y: { domain, label: axis, labelArrow: 'none', ticks: 5, tickFormat: (value: number) => value.toFixed(2).replace('-', '−') },
     marks: [
       Plot.frame({ fx: chosen, fill: colours.ink, fillOpacity: 0.08, insetTop: -6, insetBottom: -20, rx: 4 }),
       Plot.ruleY([0], { stroke: colours.ink, strokeOpacity: 0.6 }),
       ...places.flatMap((place) => [barsOf(place, true), barsOf(place, false)]),
-      Plot.ruleY(
-        bars.filter(({ place }) => place === null),
-        { fx: 'unit', y: 'difference', stroke: colours.ink, strokeWidth: 3, strokeLinecap: 'round' },
-      ),
       Plot.text(units, {
         fx: 'name',
         text: 'unit',
@@ -94,13 +93,16 @@ export function depthChart({ bars, units, chosen, width, height, axis, stageLabe
   });
 }
 
+/** Puts the present zoom into what {@link depthChart} drew, as a line across each unit's bars. */
+export function markDepth(drawn: Drawn, present: readonly DepthBar[]): void {
+  const [fx, y] = [scaleOf(drawn, 'fx'), scaleOf(drawn, 'y')];
+  const lines = present.map(({ unit, difference }) => `M${fx.at(unit)},${y.at(difference)}h${fx.band}`);
+  overlay(drawn, [{ d: lines.join(''), stroke: colours.ink, 'stroke-width': 3, 'stroke-linecap': 'round' }]);
+}
+
 /** The unit under a click on what {@link depthChart} drew. */
-export function unitAt(event: MouseEvent, drawn: Element & Partial<Pick<Plot.Plot, 'scale'>>): string | undefined {
-  const scale = drawn.scale?.('fx');
-  if (!scale?.domain) return undefined;
+export function unitAt(event: MouseEvent, drawn: Drawn): string | undefined {
+  const { at, band } = scaleOf(drawn, 'fx');
   const x = event.clientX - drawn.getBoundingClientRect().left;
-  return (scale.domain as string[]).find((name) => {
-    const left = scale.apply(name) as number;
-    return x >= left && x <= left + (scale.bandwidth ?? 0);
-  });
+  return (drawn.scale?.('fx')?.domain as string[]).find((name) => x >= at(name) && x <= at(name) + band);
 }

@@ -3,19 +3,21 @@ import * as Plot from '@observablehq/plot';
 import { stages } from '../lib/attention';
 import type { TrendPoint } from '../lib/trend';
 import { colours } from './style';
+import { overlay, scaleOf, type Drawn } from './svg';
 import type { UnitInfo } from 'sklens';
 
 export interface TrendChart {
   points: readonly TrendPoint[];
   units: readonly UnitInfo[];
   chosen: string;
-  /** Where the page stands; marked in every small chart. */
-  now: number;
   width: number;
   height: number;
   axis: string;
   xLabel: string;
 }
+
+/** Left of the small charts, in pixels. */
+const MARGIN = 40;
 
 /** Columns of small charts that fit, and the rows that they need. */
 export function trendGrid(units: number, width: number): { columns: number; rows: number } {
@@ -23,11 +25,20 @@ export function trendGrid(units: number, width: number): { columns: number; rows
   return { columns, rows: Math.ceil(units / columns) };
 }
 
-/** Draws the chart; the area towards the large kernel has its colour, that towards the small one the other. */
-export function trendChart({ points, units, chosen, now, width, height, axis, xLabel }: TrendChart): SVGSVGElement | HTMLElement {
+/** Column and row of every unit's small chart, in order of depth. */
+function cells(units: readonly UnitInfo[], width: number): Map<string, readonly [column: number, row: number]> {
+  const { columns } = trendGrid(units.length, width);
   const names = stages(units).flatMap(({ units }) => units.map(({ name }) => name));
-  const { columns } = trendGrid(names.length, width);
-  const cell = (name: string) => ({ fx: names.indexOf(name) % columns, fy: Math.floor(names.indexOf(name) / columns) });
+  return new Map(names.map((name, place) => [name, [place % columns, Math.floor(place / columns)]]));
+}
+
+/** Draws the chart; the area towards the large kernel has its colour, that towards the small one the other. */
+export function trendChart({ points, units, chosen, width, height, axis, xLabel }: TrendChart): Drawn {
+  const places = cells(units, width);
+  const cell = (name: string) => {
+    const [fx, fy] = places.get(name) ?? [0, 0];
+    return { fx, fy };
+  };
   const at = { fx: ({ unit }: TrendPoint) => cell(unit).fx, fy: ({ unit }: TrendPoint) => cell(unit).fy };
   const xs = points.map(({ x }) => x);
   const limit = Math.max(0.05, ...points.map(({ difference }) => Math.abs(difference))) * 1.1;
@@ -36,11 +47,11 @@ export function trendChart({ points, units, chosen, now, width, height, axis, xL
   return Plot.plot({
     width,
     height,
-    marginLeft: 40,
+    marginLeft: MARGIN,
     marginRight: 6,
     marginTop: 40,
     marginBottom: 38,
-    fx: { axis: null, padding: 0.12, domain: [...Array(columns).keys()] },
+    fx: { axis: null, padding: 0.12, domain: [...Array(trendGrid(units.length, width).columns).keys()] },
     fy: { axis: null, padding: 0.24 },
     x: { domain: [Math.min(...xs), Math.max(...xs)], ticks: 2, label: xLabel, labelArrow: 'none', tickFormat: (value: number) => String(value) },
     y: { domain: [-limit, limit], ticks: 3, label: null, tickFormat: (value: number) => value.toFixed(1).replace('-', '−') },
@@ -51,9 +62,8 @@ export function trendChart({ points, units, chosen, now, width, height, axis, xL
       Plot.areaY(points, { ...line, y1: 0, y2: part((value) => Math.max(value, 0)), fill: colours.large, fillOpacity: 0.3 }),
       Plot.areaY(points, { ...line, y1: 0, y2: part((value) => Math.min(value, 0)), fill: colours.small, fillOpacity: 0.3 }),
       Plot.ruleY([0], { stroke: colours.muted }),
-      Plot.ruleX([now], { stroke: colours.ink, strokeDasharray: '2 2', strokeOpacity: 0.8 }),
       Plot.lineY(points, { ...line, y: 'difference', stroke: colours.ink, strokeWidth: 2 }),
-      Plot.text(names, {
+      Plot.text(places.keys(), {
         fx: (name: string) => cell(name).fx,
         fy: (name: string) => cell(name).fy,
         text: (name: string) => name,
@@ -63,4 +73,11 @@ export function trendChart({ points, units, chosen, now, width, height, axis, xL
       }),
     ],
   });
+}
+
+/** Marks where the page stands in every small chart of what {@link trendChart} drew with the same units and width. */
+export function markTrend(drawn: Drawn, { units, width, now }: Pick<TrendChart, 'units' | 'width'> & { now: number }): void {
+  const [fx, fy, x] = [scaleOf(drawn, 'fx'), scaleOf(drawn, 'fy'), scaleOf(drawn, 'x')];
+  const lines = [...cells(units, width).values()].map(([column, row]) => `M${fx.at(column) - MARGIN + x.at(now)},${fy.at(row)}v${fy.band}`);
+  overlay(drawn, [{ d: lines.join(''), stroke: colours.ink, 'stroke-dasharray': '2 2', 'stroke-opacity': 0.8 }]);
 }

@@ -45,16 +45,17 @@ export function channelsCaption(unit: UnitInfo, current: Result, sweep: readonly
   return t.sentences(sentences);
 }
 
-/** The chart of all units: how many move, which most, and how many lean to the large kernel now. */
+/** The chart of all units: of those that choose, how many move, which most, and how many lean to the large kernel now. */
 export function depthCaption(units: readonly UnitInfo[], current: Result, sweep: readonly Result[]): string {
-  const first = units[0];
+  const choosing = units.filter(({ branches }) => branches.length > 1);
+  const first = choosing[0];
   if (!first) return '';
   const large = kernelName(first, largestBranch(first));
   const difference = (result: Result | undefined, name: string) =>
     (result && unitResult(result, name)?.meanDifference) ?? undefined;
   const sentences: string[] = [];
   if (sweep.length > 1) {
-    const changes = units.flatMap(({ name }) => {
+    const changes = choosing.flatMap(({ name }) => {
       const from = difference(sweep[0], name);
       const to = difference(sweep.at(-1), name);
       return from === undefined || to === undefined ? [] : [{ name, change: to - from }];
@@ -63,8 +64,8 @@ export function depthCaption(units: readonly UnitInfo[], current: Result, sweep:
     sentences.push(t.captions.depthMove(ends(sweep), large, changes.filter(({ change }) => change > 0).length, changes.length));
     if (most && Math.abs(most.change) >= VISIBLE) sentences.push(t.captions.depthMost(most.name, most.change));
   }
-  const leaning = units.filter(({ name }) => (difference(current, name) ?? 0) > 0).length;
-  sentences.push(t.captions.depthNow(current.scale, large, leaning, units.length));
+  const leaning = choosing.filter(({ name }) => (difference(current, name) ?? 0) > 0).length;
+  sentences.push(t.captions.depthNow(current.scale, large, leaning, choosing.length));
   return t.sentences(sentences);
 }
 

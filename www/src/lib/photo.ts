@@ -44,11 +44,32 @@ export async function decodePhoto(blob: Blob, name: string, entry: GalleryEntry 
   }
 }
 
-/** Fills a canvas with a part of a photo. */
-export function drawCrop(canvas: HTMLCanvasElement, { image }: Photo, { x, y, side }: Crop): void {
+/** Shorter side of the copies that small crops are drawn from, in pixels. */
+const COPY = 672;
+/** Copies by their photo's picture. */
+const copies = new WeakMap<Photo['image'], OffscreenCanvas>();
+
+/** Fills a canvas with a part of a photo. A large photo is reduced once for all small crops, so that each costs little. */
+export function drawCrop(canvas: HTMLCanvasElement, { image, width, height }: Photo, { x, y, side }: Crop): void {
   const context = canvas.getContext('2d');
   if (!context) return;
+  const scale = COPY / Math.min(width, height);
+  const small = scale < 0.5 && side * scale >= canvas.width;
+  const from = small ? scale : 1;
   context.imageSmoothingQuality = 'high';
   context.clearRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(image, x, y, side, side, 0, 0, canvas.width, canvas.height);
+  context.drawImage(small ? copyOf(image, width * scale, height * scale) : image, x * from, y * from, side * from, side * from, 0, 0, canvas.width, canvas.height);
+}
+
+function copyOf(image: Photo['image'], width: number, height: number): OffscreenCanvas {
+  const made = copies.get(image);
+  if (made) return made;
+  const copy = new OffscreenCanvas(Math.round(width), Math.round(height));
+  const context = copy.getContext('2d');
+  if (context) {
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(image, 0, 0, copy.width, copy.height);
+  }
+  copies.set(image, copy);
+  return copy;
 }

@@ -29,6 +29,8 @@ export abstract class RunningNetwork {
 
   /** The preset's until the network is loaded, so that the page has its shape from the start. */
   readonly units: readonly UnitInfo[] = $derived(this.info?.units ?? preset?.units ?? []);
+  /** Whether there are units with more than one kernel to choose from. */
+  readonly chooses: boolean = $derived(this.units.some(({ branches }) => branches.length > 1));
   /** Whether {@link ask} has a network to ask. */
   readonly ready: boolean = $derived(this.info !== null);
   /** Whether what the network says means nothing. */

@@ -572,6 +572,7 @@ export const en = {
     keys: '← and → turn the pages.',
     live: (view: string) => `See it live: ${view}`,
     loading: 'Opening the tour',
+    source: (shown: string, runs: string) => `These numbers are those of ${shown}, which comes with the page; ${runs} runs now, and the last step is about it.`,
     photo: 'Photo',
     crop: (title: string, zoom: number) => `${title} as the network sees it at ${times(zoom)}`,
     was: (value: string) => `before: ${value}`,

@@ -554,6 +554,7 @@ export const ja: Strings = {
     keys: '← と → でページをめくれます。',
     live: (view) => `実際に見る：${view}`,
     loading: 'ツアーを開いています',
+    source: (shown, runs) => `ここの数値は、ページに付属する${shown}のものです。現在動いているのは${runs}で、最後のステップはそちらについて述べます。`,
     photo: '写真',
     crop: (title, zoom) => `${times(zoom)}でネットワークが見る「${title}」`,
     was: (value) => `以前：${value}`,
