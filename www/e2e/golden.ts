@@ -9,6 +9,8 @@ export interface Golden {
   /** Of the input: n, 3, height, width. */
   shape: [number, number, number, number];
   logits: Float32Array;
+  /** Attention of every unit by its name: of each item, branch by branch. */
+  attention: Record<string, Float32Array>;
 }
 
 /** All goldens with logits. */
@@ -18,26 +20,39 @@ export async function goldens(): Promise<Golden[]> {
 }
 
 async function read(name: string): Promise<Golden | null> {
-  const { logits, metadata } = await logitsIn(new URL(name, folder));
+  const { tensors, metadata } = await tensorsIn(new URL(name, folder));
   const { network, classes, shape, parameters } = JSON.parse(metadata.golden ?? '{}') as Golden & { parameters?: string };
-  return logits && parameters === 'generated' ? { network, classes, shape, logits } : null;
+  const { logits } = tensors;
+  const attention = Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, values]) => (name.startsWith('attention.') ? [[name.slice('attention.'.length), values]] : [])),
+  );
+  return logits && parameters === 'generated' ? { network, classes, shape, logits, attention } : null;
 }
 
-/** The tensor `logits` of a safetensors file, and the file's metadata. */
-export async function logitsIn(path: URL): Promise<{ logits: Float32Array | null; metadata: Record<string, string> }> {
+/** The f32 tensors of a safetensors file, and the file's metadata. */
+export async function tensorsIn(path: URL): Promise<{ tensors: Record<string, Float32Array>; metadata: Record<string, string> }> {
   const file = await readFile(path);
   const start = 8 + Number(file.readBigUInt64LE());
-  const header = JSON.parse(file.toString('utf8', 8, start));
-  const [from, to] = (header.logits?.data_offsets ?? [0, 0]) as [number, number];
-  const logits = header.logits ? new Float32Array(Uint8Array.from(file.subarray(start + from, start + to)).buffer) : null;
-  return { logits, metadata: header.__metadata__ ?? {} };
+  const { __metadata__: metadata = {}, ...header } = JSON.parse(file.toString('utf8', 8, start)) as Record<string, Entry> & { __metadata__?: Record<string, string> };
+  const values = ({ data_offsets: [from, to] }: Entry) => new Float32Array(Uint8Array.from(file.subarray(start + from, start + to)).buffer);
+  const tensors = Object.entries(header).flatMap(([name, entry]) => (entry.dtype === 'F32' ? [[name, values(entry)] as const] : []));
+  return { tensors: Object.fromEntries(tensors), metadata };
+}
+
+interface Entry {
+  dtype: string;
+  data_offsets: [number, number];
+}
+
+/** Largest difference; infinite where they are of different length. */
+export function distance(found: readonly number[] = [], expected: Float32Array): number {
+  if (found.length !== expected.length) return Infinity;
+  return found.reduce((worst, value, index) => Math.max(worst, Number.isFinite(value) ? Math.abs(value - (expected[index] as number)) : Infinity), 0);
 }
 
 /** Largest difference relative to the largest expected magnitude. */
 export function deviation(found: readonly number[], expected: Float32Array): number {
-  if (found.length !== expected.length) return Infinity;
-  const distances = found.map((value, index) => Math.abs(value - (expected[index] as number)));
-  return Math.max(...distances) / Math.max(...expected.map(Math.abs));
+  return distance(found, expected) / Math.max(...expected.map(Math.abs));
 }
 
 /** The generated tensor `input`, as `reference/generator.py` defines it: splitmix64 seeded with FNV-1a of the name. */

@@ -1,10 +1,12 @@
-/** What the page's process holds while large weights load. Linux tells the highest level; `SKLENS_WEIGHTS` has the file. */
+/** What the page's process holds while large weights load. Linux tells the highest level; `SKLENS_WEIGHTS` has the authors' file. */
 import { existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSite, visit } from './browser';
+import { pth, randomWeights } from './checkpoint';
 import { fileIn, settled } from './explorer';
 
 const MIB = 1 << 20;
@@ -27,30 +29,49 @@ async function restOfGallery(page: Page): Promise<void> {
   await settled(page);
 }
 
-test.runIf(authors && existsSync('/proc/self/clear_refs'))('loading holds the weights and 64 MiB', async () => {
-  const path = join(authors as string, 'sknet50.caffemodel');
-  const site = await openSite('none');
-  const { page, problems } = await visit(site);
-  await settled(page);
-  await restOfGallery(page);
-  const file = await fileIn(page, path);
-  const system = await site.browser.newBrowserCDPSession();
-  const { processInfo } = await system.send('SystemInfo.getProcessInfo');
-  const levels = await Promise.all(
-    processInfo.filter(({ type }) => type === 'renderer').map(async ({ id }) => ({ id, held: await memory(id, 'VmRSS') })),
-  );
-  // The page's renderer is the largest; others are spares.
-  const [renderer] = levels.sort((a, b) => b.held - a.held);
-  if (!renderer) throw new Error('no renderer');
-  await clear(renderer.id);
-  const before = await memory(renderer.id, 'VmRSS');
-  await file.evaluate(async (weights) => {
-    const session = await window.sklens.open({ weights, backend: 'cpu' });
-    session.close();
+/** Where the file of each format is, all with SKNet-50's weights, 110 MB. */
+async function fileOf(format: 'caffemodel' | 'safetensors' | 'pth', folder: string): Promise<string> {
+  if (format === 'caffemodel') return join(authors as string, 'sknet50.caffemodel');
+  const path = join(folder, `sknet50.${format}`);
+  const safetensors = await randomWeights('sknet50');
+  await writeFile(path, format === 'pth' ? pth(safetensors) : safetensors);
+  return path;
+}
+
+describe.runIf(existsSync('/proc/self/clear_refs'))('loading holds the weights and 64 MiB', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sklens-'));
   });
-  const beyond = ((await memory(renderer.id, 'VmHWM')) - before - (await stat(path)).size) / MIB;
-  console.log(`peak while loading ${path}: the weights and ${beyond.toFixed(1)} MiB`);
-  expect(beyond).toBeLessThan(ALLOWED);
-  expect(problems).toEqual([]);
-  await site.close();
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test.each(authors ? (['caffemodel', 'safetensors', 'pth'] as const) : (['safetensors', 'pth'] as const))('of a .%s', async (format) => {
+    const path = await fileOf(format, folder);
+    const site = await openSite('none');
+    const { page, problems } = await visit(site);
+    await settled(page);
+    await restOfGallery(page);
+    const file = await fileIn(page, path);
+    const system = await site.browser.newBrowserCDPSession();
+    const { processInfo } = await system.send('SystemInfo.getProcessInfo');
+    const levels = await Promise.all(
+      processInfo.filter(({ type }) => type === 'renderer').map(async ({ id }) => ({ id, held: await memory(id, 'VmRSS') })),
+    );
+    // The page's renderer is the largest; others are spares.
+    const [renderer] = levels.sort((a, b) => b.held - a.held);
+    if (!renderer) throw new Error('no renderer');
+    await clear(renderer.id);
+    const before = await memory(renderer.id, 'VmRSS');
+    const params = await file.evaluate(async (weights) => {
+      const session = await window.sklens.open({ weights, backend: 'cpu' });
+      session.close();
+      return session.info.params;
+    });
+    expect(params).toBe(27_479_784);
+    const beyond = ((await memory(renderer.id, 'VmHWM')) - before - (await stat(path)).size) / MIB;
+    console.log(`peak while loading ${path}: the weights and ${beyond.toFixed(1)} MiB`);
+    expect(beyond).toBeLessThan(ALLOWED);
+    expect(problems).toEqual([]);
+    await site.close();
+  });
 });

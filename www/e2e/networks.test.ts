@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { openSite, visit, type Site } from './browser';
 import { drop, settled, zoomTo } from './explorer';
-import { deviation, goldens, input } from './golden';
+import { deviation, distance, goldens, input } from './golden';
 
-/** Allowed for logits, relative to the largest, by the precision of the weights in memory. */
+/** Allowed for logits, relative to the largest, and for attention, by the precision of the weights in memory. */
 const tolerances = { f32: 1e-4, f16: 2e-3 };
 const alsoInHalves = ['sknet50', 'sk_shufflenet_v2_x1_0'];
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
-test('every network runs in the page and computes what PyTorch does', async () => {
+test('every network runs in the page and computes logits and attention as PyTorch does', async () => {
   const { page, problems } = await visit(site);
   const models = await page.evaluate(() => window.sklens.models());
   expect(models.length).toBeGreaterThan(25);
@@ -23,7 +23,7 @@ test('every network runs in the page and computes what PyTorch does', async () =
   for (const { name, classes } of models) {
     const file = files.find((golden) => golden.network === name && golden.classes === classes);
     if (!file) throw new Error(`There is no golden for ${name} with ${classes} classes.`);
-    const { shape, logits } = file;
+    const { shape, logits, attention } = file;
     const values = [...input(shape.reduce((a, b) => a * b, 1))];
     for (const precision of alsoInHalves.includes(name) ? (['f32', 'f16'] as const) : (['f32'] as const)) {
       const found = await page.evaluate(
@@ -31,11 +31,16 @@ test('every network runs in the page and computes what PyTorch does', async () =
           const session = await window.sklens.open({ model, random: true, backend: 'cpu', weightPrecision: precision });
           const results = await session.analyze({ data: new Float32Array(values), shape });
           session.close();
-          return results.flatMap(({ logits }) => [...logits]);
+          const units = results[0]?.units.map(({ name }, at) => [name, results.flatMap(({ units }) => [...(units[at]?.attention ?? [])])] as const);
+          return { logits: results.flatMap(({ logits }) => [...logits]), attention: Object.fromEntries(units ?? []) };
         },
         { model: name, shape, values, precision },
       );
-      expect(deviation(found, logits), `${name}, ${precision}`).toBeLessThan(tolerances[precision]);
+      expect(deviation(found.logits, logits), `${name}, ${precision}`).toBeLessThan(tolerances[precision]);
+      expect(Object.keys(found.attention).sort(), name).toEqual(Object.keys(attention).sort());
+      for (const [unit, expected] of Object.entries(attention)) {
+        expect(distance(found.attention[unit], expected), `${name}, ${unit}, ${precision}`).toBeLessThan(tolerances[precision]);
+      }
     }
   }
   expect(problems).toEqual([]);

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import type { NetworkDescription } from '../api/types';
 import { openSite, visit, type Site } from './browser';
 import { dropPath, fileIn, settled } from './explorer';
-import { deviation, input, logitsIn } from './golden';
+import { deviation, input, tensorsIn } from './golden';
 
 const authors = process.env.SKLENS_WEIGHTS;
 const folder = new URL('../../tests/fixtures/weights/', import.meta.url);
@@ -63,9 +63,9 @@ test('the module of readers is loaded with the first file that needs it', async 
 });
 
 test.each(['small.safetensors', 'small.pth'])('%s gives timm’s logits', async (name) => {
-  const expected = await logitsIn(new URL('small.logits.safetensors', folder));
+  const { tensors } = await tensorsIn(new URL('small.logits.safetensors', folder));
   const found = await logits(fixture(name), { model: small, shape: [2, 3, 64, 77] });
-  expect(deviation(found, expected.logits as Float32Array)).toBeLessThan(1e-4);
+  expect(deviation(found, tensors.logits as Float32Array)).toBeLessThan(1e-4);
 });
 
 test('inspect names the set, the tensors and what differs from the closest network', async () => {
@@ -108,9 +108,9 @@ describe.skipIf(!authors)('the authors’ files', () => {
   test.each(['sknet50.caffemodel', 'sknet50.v1.caffemodel'])('%s is recognised and gives the golden’s logits', async (name) => {
     const { format, recognised, mismatches } = await inspect(path(name));
     expect({ format, recognised, mismatches }).toEqual({ format: 'caffe', recognised: 'sknet50_caffe', mismatches: [] });
-    const golden = await logitsIn(new URL('../../tests/goldens/sknet50_caffe.safetensors', import.meta.url));
+    const golden = await tensorsIn(new URL('../../tests/goldens/sknet50_caffe.safetensors', import.meta.url));
     const { shape } = JSON.parse(golden.metadata.golden as string) as Wanted;
-    expect(deviation(await logits(path(name), { shape }), golden.logits as Float32Array)).toBeLessThan(1e-4);
+    expect(deviation(await logits(path(name), { shape }), golden.tensors.logits as Float32Array)).toBeLessThan(1e-4);
   });
 
   test('dropped on the page one predicts without a question', async () => {
