@@ -212,7 +212,7 @@ test('the receptive field, by keyboard: it follows place, unit and attention, an
   expect(smallest < network && network < largest).toBe(true);
   expect(numbers['50 %']?.every((side, i) => side <= (numbers['90 %']?.[i] ?? NaN))).toBe(true);
   expect(new Set(numbers['90 %']).size).toBeGreaterThan(1);
-  expect(await page.locator('section[aria-labelledby=field-compare] canvas').count()).toBe(3);
+  expect(await page.locator('section[aria-labelledby=field-compare] svg image').count()).toBe(3);
 
   const shown = await caption();
   await expect.poll(() => page.url()).toMatch(/#\/field\?.*unit=SK_3_7&spot=.*&gradient=differentiated/);

@@ -121,10 +121,10 @@ export class Explorer extends RunningNetwork {
     return this.#counted(this.session.analyze(image, { center: this.center, ...options }));
   }
 
-  /** Asks for a receptive field in the photo and crop on show. */
-  async askField(options: Omit<ReceptiveFieldOptions, 'image'>): Promise<ReceptiveField> {
-    if (!this.session || !this.photo) throw new Error(t.networks.waiting);
-    return this.#counted(this.session.receptiveField({ image: this.photo.input, center: this.center, ...options }));
+  /** Asks for a receptive field, in the photo and crop on show where nothing else is given. */
+  async askField(options: Omit<ReceptiveFieldOptions, 'image'>, image: ImageInput | undefined = this.photo?.input): Promise<ReceptiveField> {
+    if (!this.session || !image) throw new Error(t.networks.waiting);
+    return this.#counted(this.session.receptiveField({ image, center: this.center, ...options }));
   }
 
   async #counted<Answer>(answer: Promise<Answer>): Promise<Answer> {
@@ -178,6 +178,11 @@ export class Explorer extends RunningNetwork {
     }
   }
 
+  /** Shows a picture that the page drew. */
+  async showDrawn(picture: File): Promise<void> {
+    await this.#show(picture, picture.name, null, true);
+  }
+
   /** Shows a photo of the visitor's. */
   async showFile(file: Blob | undefined): Promise<void> {
     if (!file) {
@@ -187,9 +192,10 @@ export class Explorer extends RunningNetwork {
     await this.#show(file, file instanceof File ? file.name : '', null);
   }
 
-  async #show(blob: Blob, name: string, entry: GalleryEntry | null): Promise<void> {
+  async #show(blob: Blob, name: string, entry: GalleryEntry | null, drawn = false): Promise<void> {
     const photo = await decodePhoto(blob, name, entry).catch((error: unknown) => this.#refuse(messageOf(error)));
     if (!photo) return;
+    photo.drawn = drawn;
     this.error = null;
     this.#previous ??= { photo: this.photo, center: this.center };
     this.#remember();

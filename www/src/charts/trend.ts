@@ -63,7 +63,7 @@ export function trendChart({ points, units, chosen, width, height, axis, xLabel 
       Plot.areaY(points, { ...line, y1: 0, y2: part((value) => Math.min(value, 0)), fill: colours.small, fillOpacity: 0.3 }),
       Plot.ruleY([0], { stroke: colours.muted }),
       Plot.lineY(points, { ...line, y: 'difference', stroke: colours.ink, strokeWidth: 2 }),
-      Plot.text(places.keys(), {
+      Plot.text([...places.keys()], {
         fx: (name: string) => cell(name).fx,
         fy: (name: string) => cell(name).fy,
         text: (name: string) => name,

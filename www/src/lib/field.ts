@@ -1,6 +1,8 @@
 /** Receptive fields as the page shows them: places, boxes, colours and rows of numbers. */
 import type { Overrides, PixelBox, ReceptiveField } from 'sklens';
+import { t } from '../strings';
 import type { Crop, Point } from './crop';
+import type { Table } from './table';
 
 /** Attention as the network decides it, or forced to one kernel in every unit. */
 export const MODES = ['smallest', 'network', 'largest'] as const;
@@ -67,6 +69,20 @@ export function heat(map: Float32Array): Uint8ClampedArray<ArrayBuffer> {
     pixels[4 * place + 3] = 255 * Math.min(1, 1.6 * part);
   });
   return pixels;
+}
+
+/** The widths of fields under each kind of attention: what holds a share of the heat, what attention expects, what theory allows. */
+export function widths(fields: Fields, modeNames: Record<Mode, string>): Table {
+  const f = t.field;
+  return {
+    columns: [f.columns.width, ...MODES.map((mode) => modeNames[mode])],
+    rows: [
+      ...[0.5, 0.9, 0.99].map((share) => ({ name: f.share(share), values: MODES.map((mode) => sideOf(fields[mode], share)) })),
+      { name: f.rows.expected, values: MODES.map((mode) => fields[mode].sizes.expected) },
+      { name: f.rows.theoretical, values: MODES.map((mode) => fields[mode].sizes[mode === 'smallest' ? 'smallest' : 'largest']) },
+    ],
+    format: f.pixels,
+  };
 }
 
 /** What a chart shows at one unit or zoom. */

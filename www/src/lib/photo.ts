@@ -14,6 +14,8 @@ export interface Photo {
   height: number;
   name: string;
   entry: GalleryEntry | null;
+  /** Whether the page drew it. */
+  drawn?: boolean;
   /** The camera that this is a frame of; null once it stands still. */
   live: HTMLVideoElement | null;
 }

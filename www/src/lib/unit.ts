@@ -1,5 +1,8 @@
 /** One SK unit from within: the tensors to ask for, and what its parts hold and cost. */
 import type { Result, TensorValues, UnitInfo } from 'sklens';
+import { t } from '../strings';
+import { kernelNames } from './attention';
+import type { Table } from './table';
 
 /** The names under which the engine returns a unit's tensors. */
 export interface UnitTensors {
@@ -52,6 +55,21 @@ export function insideOf(unit: UnitInfo, result: Result): UnitInside | null {
   const attention = result.units.find(({ name }) => name === unit.name)?.attention;
   if (!sum || !pooled || !z || !logits || !output || !attention || branches.length < unit.branches.length) return null;
   return { unit, branches, sum, pooled: pooled.data, z: z.data, logits: logits.data, attention, output };
+}
+
+/** The vectors of a unit as tables: a row per channel, and a row per number of z. */
+export function insideTables({ unit, pooled, z, logits, attention }: UnitInside, format: Table['format']): { channels: Table; z: Table } {
+  const { network, channels } = t;
+  const ofBranches = (values: Float32Array, channel: number) => unit.branches.map((_, m) => values[m * unit.channels + channel] ?? null);
+  const names = kernelNames(unit);
+  return {
+    channels: {
+      columns: [channels.columns.channel, network.pooled, ...names.map(network.logits), ...names.map(network.softmax)],
+      rows: Array.from(pooled, (mean, channel) => ({ name: String(channel + 1), values: [mean, ...ofBranches(logits, channel), ...ofBranches(attention, channel)] })),
+      format,
+    },
+    z: { columns: ['', network.z], rows: Array.from(z, (value, place) => ({ name: String(place + 1), values: [value] })), format },
+  };
 }
 
 /** Parameters and multiply-adds of a part. */

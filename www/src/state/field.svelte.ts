@@ -1,14 +1,18 @@
 import type { Result } from 'sklens';
 import { untrack } from 'svelte';
 import { cropBox, type Crop, type Point } from '../lib/crop';
+import { FieldMean } from '../lib/fieldMean';
+import type { Item } from '../lib/collection';
 import { MODES, overrideOf, placeInCrop, placeInPhoto, shows, type FieldPoint, type Fields, type Mode } from '../lib/field';
 import { addressable } from '../lib/permalink';
 import type { Photo } from '../lib/photo';
 import { ZOOM_RANGE, type Explorer } from '../state.svelte';
+import { t } from '../strings';
 import { Question } from './question.svelte';
 
 /** What is measured without asking first, in seconds. */
 const PATIENCE = 8;
+const MIDDLE: Point = [0.5, 0.5];
 /** Zooms of the curve. */
 const ZOOM_STEP = 0.25;
 
@@ -53,11 +57,19 @@ export class Curve {
   }
 }
 
+/** The mean of one unit's fields at the middle of many photos. */
+export class Average {
+  readonly question = new Question<{ fields: Fields; photos: number; missing: number; subject: string }>();
+  items: readonly Item[] = $state.raw([]);
+  done = $state(0);
+}
+
 /** The receptive field on show, with attention as it is and forced, and how it changes with zoom and depth. */
 export class FieldLens {
   readonly question = new Question<FieldAnswer>();
   readonly zoom = new Curve();
   readonly depth = new Curve();
+  readonly average = new Average();
 
   constructor(private readonly explorer: Explorer) {}
 
@@ -115,7 +127,7 @@ export class FieldLens {
     const { spot } = this;
     this.zoom.measure(
       this.zooms.map((scale) => ({ unit, spot, scale, x: String(scale) })),
-      this.#ask,
+      (asked, signal) => this.#ask(asked, signal),
     );
   }
 
@@ -123,16 +135,44 @@ export class FieldLens {
     const spot = placeInPhoto(this.place, this.#size, this.#crop(scale));
     this.depth.measure(
       this.explorer.units.map(({ name }) => ({ unit: name, spot, scale, x: name })),
-      this.#ask,
+      (asked, signal) => this.#ask(asked, signal),
     );
   }
 
-  readonly #ask = async ({ unit, spot, scale }: Asked, signal: AbortSignal): Promise<Fields> => {
+  /** Measures the mean over the chosen photos at the present zoom; `subject` says what it belongs to. */
+  measureAverage(unit: string, subject: string): void {
+    const { average, explorer } = this;
+    const { items } = average;
+    const scale = explorer.zoom;
+    average.done = 0;
+    average.question.ask(async (signal) => {
+      const means = { smallest: new FieldMean(), network: new FieldMean(), largest: new FieldMean() };
+      for (const { file } of items) {
+        try {
+          const fields = await this.#ask({ unit, spot: MIDDLE, scale }, signal, await file());
+          for (const mode of MODES) means[mode].add(fields[mode]);
+        } catch (error) {
+          // A file that is no photo does not count; without an engine nothing would.
+          if ((error as { code?: string }).code !== 'bad-image') throw error;
+        }
+        signal.throwIfAborted();
+        average.done++;
+      }
+      const [smallest, network, largest] = MODES.map((mode) => means[mode].field());
+      if (!smallest || !network || !largest) throw new Error(t.collections.missing(items.length));
+      const photos = means.network.count;
+      return { fields: { smallest, network, largest }, photos, missing: items.length - photos, subject };
+    });
+  }
+
+  /** Fields in the photo and crop on show, or at the centred crop of another photo. */
+  readonly #ask = async ({ unit, spot, scale }: Asked, signal: AbortSignal, photo?: Blob): Promise<Fields> => {
     const { explorer } = this;
     const attention = untrack(() => explorer.gradient);
     const fields: Partial<Fields> = {};
     for (const mode of MODES) {
-      fields[mode] = await explorer.askField({ unit, position: spot, scale, attention, override: overrideOf(mode), signal });
+      const options = { unit, position: spot, scale, attention, override: overrideOf(mode), signal };
+      fields[mode] = await (photo ? explorer.askField({ ...options, center: MIDDLE }, photo) : explorer.askField(options));
     }
     return fields as Record<Mode, Fields[Mode]>;
   };

@@ -401,9 +401,15 @@ export const en = {
     modes: { smallest: (kernel: string) => `All ${kernel}`, network: 'As the network decides', largest: (kernel: string) => `All ${kernel}` },
     compare: 'With other attention',
     compareNote: 'The same place with every unit forced to one kernel. The square holds 90 % of the heat.',
+    compareChart: (unit: string) => `Three heat maps: the receptive field of ${unit} with the smallest kernels, as the network decides, and with the largest`,
+    compared: (network: number, small: string, smallest: number, large: string, largest: number) =>
+      `The square that holds 90 % of the heat is ${network} pixels wide as the network decides, ${smallest} with ${small} everywhere and ${largest} with ${large} everywhere.`,
+    average: 'Averaged over many photos',
+    averageLead: 'One photo shows much of itself. The mean over many, each seen at the middle, shows what is the unit’s own; RepLKNet’s script measures effective receptive fields in this way.',
+    averageOf: (photos: number, unit: string, zoom: string) => `${unit} at ${zoom}, mean of ${photos === 1 ? 'one photo' : `${whole(photos)} photos`}.`,
+    averageChart: (unit: string) => `Three heat maps: the mean receptive field of ${unit} with the smallest kernels, as the network decides, and with the largest`,
+    above: (pixels: number) => `Theory goes up to ${whole(pixels)} pixels, beyond the chart.`,
     within: (side: number | null) => (side === null ? 'nothing acts' : `90 % within ${side} px`),
-    heat: (mode: string, side: number | null) =>
-      side === null ? `${mode}: nothing acts on this place.` : `${mode}: heat map; 90 % lie within ${side} pixels.`,
     table: 'Widths as a table',
     columns: { width: 'Width in pixels' },
     rows: { expected: 'expected', theoretical: 'theoretical' },
@@ -471,6 +477,7 @@ export const en = {
     against: 'Curves against',
     value: (parameter: 'size' | 'frequency' | 'contrast' | 'orientation', value: number) =>
       parameter === 'orientation' ? `${value}°` : parameter === 'frequency' ? `${value} periods` : `${Math.round(value * 100)} %`,
+    credit: 'A pattern drawn by this page.',
     moves: (parameter: string, from: string, to: string, rising: number, units: number, large: string) =>
       `${parameter} from ${from} to ${to}: ${rising} of ${units} units end nearer to ${large} than they began.`,
   },
@@ -543,6 +550,8 @@ export const en = {
     output: (channel: number) => `Output, channel ${channel}`,
     pooled: 'pooled vector s',
     z: 'squeezed vector z',
+    zTable: (unit: string) => `z of ${unit} as a table`,
+    channelsTable: (unit: string) => `s, logits and shares of every channel of ${unit} as a table`,
     logits: (kernel: string) => `logits ${kernel}`,
     softmax: (kernel: string) => `share ${kernel}`,
     vector: (name: string, count: number, low: number, high: number) =>

@@ -390,8 +390,15 @@ export const ja: Strings = {
     modes: { smallest: (kernel) => `すべて${kernel}`, network: 'ネットワークの判断', largest: (kernel) => `すべて${kernel}` },
     compare: '注意が違えばどうなるか',
     compareNote: '同じ場所で、全ユニットを1種類のカーネルに固定したもの。正方形は熱の90%を含みます。',
+    compareChart: (unit) => `3枚のヒートマップ：${unit}の受容野。最小のカーネルだけ、ネットワークの判断、最大のカーネルだけ`,
+    compared: (network, small, smallest, large, largest) =>
+      `熱の90%を含む正方形の幅は、ネットワークの判断で${network}画素、すべて${small}なら${smallest}画素、すべて${large}なら${largest}画素です。`,
+    average: '多くの写真での平均',
+    averageLead: '1枚の写真では、その写真の内容が強く出ます。多くの写真をそれぞれ中央で見て平均すると、ユニットそのものの性質が現れます。RepLKNetのスクリプトも、有効受容野をこの方法で測ります。',
+    averageOf: (photos, unit, zoom) => `${zoom}での${unit}、${whole(photos)}枚の写真の平均。`,
+    averageChart: (unit) => `3枚のヒートマップ：${unit}の平均の受容野。最小のカーネルだけ、ネットワークの判断、最大のカーネルだけ`,
+    above: (pixels) => `理論値は図の上端を超え、最大で${whole(pixels)}画素になります。`,
     within: (side) => (side === null ? '作用なし' : `${side}画素に90%`),
-    heat: (mode, side) => (side === null ? `${mode}：この場所には何も作用しません。` : `${mode}：ヒートマップ。90%が${side}画素の中にあります。`),
     table: '幅を表で見る',
     columns: { width: '幅（画素）' },
     rows: { expected: '予想', theoretical: '理論' },
@@ -459,6 +466,7 @@ export const ja: Strings = {
     against: '横軸',
     value: (parameter, value) =>
       parameter === 'orientation' ? `${value}°` : parameter === 'frequency' ? `${value}周期` : `${Math.round(value * 100)}%`,
+    credit: 'このページが描いた図形です。',
     moves: (parameter, from, to, rising, units, large) =>
       `${parameter}を${from}から${to}に変えると、${units}ユニット中${rising}ユニットが初めより${large}寄りになります。`,
   },
@@ -530,6 +538,8 @@ export const ja: Strings = {
     output: (channel) => `出力、チャンネル${channel}`,
     pooled: 'プーリング後のベクトル s',
     z: '縮めたベクトル z',
+    zTable: (unit) => `${unit}の z を表で見る`,
+    channelsTable: (unit) => `${unit}の各チャンネルの s、ロジット、割合を表で見る`,
     logits: (kernel) => `${kernel}のロジット`,
     softmax: (kernel) => `${kernel}の割合`,
     vector: (name, count, low, high) => `棒グラフ：${name}、${attention(low)}から${attention(high)}までの${count}個の値`,
