@@ -68,7 +68,7 @@ test('by keyboard alone, while the weights are still on their way', async () => 
   await page.getByText(/^You give 5×5 a share of 1.000/).waitFor();
   await tabTo(page, 'a[rel=next]');
   await turn('ArrowRight', 'Whom each unit trusts');
-  const lean = page.getByText(/units lean to 5×5/);
+  const lean = page.getByText(/units leans? to 5×5/);
   const first = await lean.textContent();
   await tabTo(page, 'input[name=tour-photo]');
   await page.keyboard.press('ArrowRight');

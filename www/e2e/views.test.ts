@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { VIEWS } from '../src/lib/permalink';
 import { openSite, visit, type Site } from './browser';
-import { drop, hide, openTable, openView, read, settled, visitEach, zoomTo } from './explorer';
+import { drop, hide, openTable, openView, read, saved, settled, visitEach, zoomTo } from './explorer';
 
 let site: Site;
 beforeAll(async () => {
@@ -76,19 +76,19 @@ test('the zoom plays to its end, and pauses on demand and in a hidden tab', asyn
 
 test('charts are saved as SVG and PNG, their numbers as CSV', async () => {
   const { page } = visited;
-  const saved = async (type: string) => {
+  const savedAs = async (type: string) => {
     const download = page.waitForEvent('download');
     await page.locator('section[aria-labelledby=depth]').getByRole('button', { name: type }).press('Enter');
     const file = await download;
     return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
   };
-  const svg = await saved('SVG');
+  const svg = await savedAs('SVG');
   expect(svg.name).toBe('units.svg');
   expect(svg.bytes.toString()).not.toContain('var(--');
   expect(svg.bytes.toString().match(/<rect/g)?.length).toBeGreaterThan(48);
-  const png = await saved('PNG');
+  const png = await savedAs('PNG');
   expect(png.bytes.subarray(1, 4).toString()).toBe('PNG');
-  const csv = (await saved('CSV')).bytes.toString().trim().split('\r\n');
+  const csv = (await savedAs('CSV')).bytes.toString().trim().split('\r\n');
   expect(csv).toHaveLength(17);
   const shown = await read(page);
   expect(Number(csv[1]?.split(',')[2])).toBeCloseTo(shown.units.SK_2_1?.[1] ?? NaN, 3);
@@ -186,6 +186,50 @@ test('the network, by keyboard: another unit shows its own tensors', async () =>
   }
 });
 
+test('the numbers inside a unit are saved, by keyboard, and shares add up to 1 in every channel', async () => {
+  const { page } = visited;
+  await openView(page, 'Network');
+  await page.getByRole('heading', { name: 'Inside SK_3_8 at 1.00×' }).waitFor();
+  const lines = (await saved(page, 'Save: s, logits and shares')).trim().split('\r\n').slice(1).map((line) => line.split(',').map(Number));
+  expect(lines).toHaveLength(116);
+  for (const [channel, , small = NaN, large = NaN, ...shares] of lines) {
+    expect((shares[0] ?? NaN) + (shares[1] ?? NaN), `channel ${channel}`).toBeCloseTo(1, 5);
+    expect(shares[1], `channel ${channel}`).toBeCloseTo(1 / (1 + Math.exp(small - large)), 4);
+  }
+  expect((await saved(page, 'Save: z')).trim().split('\r\n')).toHaveLength(33);
+});
+
+test('the mean receptive field over the gallery, by keyboard, and again for another unit', async () => {
+  const { page } = visited;
+  await openView(page, 'Receptive field');
+  const section = page.locator('section[aria-labelledby=field-average]');
+  const caption = section.locator('figcaption');
+  const measured = async (text: RegExp) => {
+    const button = section.getByRole('button', { name: /^Measure/ });
+    await expect
+      .poll(async () => {
+        // A slow machine asks first.
+        if ((await button.count()) > 0 && (await button.isEnabled())) await button.press('Enter').catch(() => undefined);
+        return section.locator('.chart:not(.stale) figcaption').textContent({ timeout: 500 }).catch(() => '');
+      }, { timeout: 120_000 })
+      .toMatch(text);
+  };
+  await section.getByRole('button', { name: 'Take the gallery' }).press('Enter');
+  await measured(/^SK_3_8 at 1\.00×, mean of 12 photos\. The square that holds 90 % of the heat is \d+ pixels wide/);
+  expect(await section.locator('svg image').count()).toBe(3);
+  await openTable(section);
+  const widths = await cells(page, 'section[aria-labelledby=field-average] .table tbody tr');
+  const [half = [], most = [], nearly = []] = widths.map((row) => row.slice(1).map(Number));
+  expect(half.every((side, mode) => side <= (most[mode] ?? NaN) && (most[mode] ?? NaN) <= (nearly[mode] ?? NaN))).toBe(true);
+  // Over many photos larger kernels see further; one photo may go either way.
+  expect(most[0]).toBeLessThan(most[2] ?? NaN);
+
+  await page.locator('section[aria-labelledby=field] .picker input:checked').press('ArrowLeft');
+  await page.locator('section[aria-labelledby=field][aria-busy=false] figcaption').waitFor();
+  await measured(/^SK_3_7 at 1\.00×, mean of 12 photos/);
+  expect(await caption.count()).toBe(1);
+});
+
 test('the receptive field, by keyboard: it follows place, unit and attention, and its address brings it back', async () => {
   const { page } = visited;
   await openView(page, 'Receptive field');
@@ -265,6 +309,35 @@ test('stimuli, by keyboard: a larger disc is the photo and moves attention', asy
   await section.locator('input[name=pattern]:checked').press('ArrowRight');
   await section.getByRole('slider', { name: /^Orientation/ }).waitFor();
   await settled(page);
+});
+
+test.each([
+  { branches: 1, large: '3×3', told: 'The only kernel, 3×3, has all the attention' },
+  { branches: 3, large: '7×7', told: 'minus that of 3×3: 0 is undecided' },
+])('with $branches kernels per unit every view and the tour’s last step fit the network', async ({ branches, large, told }) => {
+  const { page } = visited;
+  await page.getByRole('button', { name: 'Change the network' }).press('Enter');
+  await page.getByRole('radio', { name: 'Build your own' }).check();
+  await page.getByLabel('Family').selectOption('sk_shufflenet_v2');
+  if (branches === 1) await page.getByRole('button', { name: 'Remove' }).last().press('Enter');
+  else await page.getByRole('button', { name: 'Add a branch' }).press('Enter');
+  const run = page.getByRole('button', { name: 'Run with random weights' });
+  await expect.poll(() => run.isEnabled()).toBe(true);
+  await run.press('Enter');
+  await page.locator('p.random').waitFor({ timeout: 60_000 });
+  for (const view of VIEWS.filter((view) => view !== 'tour')) {
+    await page.goto(`${site.url}#/${view}`);
+    await page.locator('.answer section').first().waitFor();
+    await settled(page);
+    const text = page.locator('.answer');
+    if (branches === 1 && view !== 'network' && view !== 'field') await text.getByText(told).first().waitFor();
+    if (branches === 3 && view !== 'stimuli' && view !== 'collections') await text.getByText(large).first().waitFor();
+  }
+  await page.goto(`${site.url}#/tour?step=6`);
+  await page.locator('.words').getByText(told).waitFor({ timeout: 60_000 });
+  expect(await page.locator('.bars').count()).toBe(branches === 1 ? 0 : 1);
+  await page.goto(`${site.url}#/tour?step=4`);
+  await page.getByText('These numbers are those of sk_shufflenet_v2_x1_0').waitFor();
 });
 
 test('without SK units every view says that there is no attention to show', async () => {

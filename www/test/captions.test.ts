@@ -53,6 +53,6 @@ test('no change is no movement, and no sweep no sentence about one', () => {
 test('the units that move and the one that moves most', () => {
   const sweep = [result(1, low, high), result(2, high, low.map((value) => value - 0.125))];
   expect(depthCaption(units, result(1.2, high, low), sweep)).toBe(
-    'From 1.0× to 2.0×, 1 of 2 units move towards 5×5. SK_3_1 moves most, by −0.500. At 1.20×, 0 of 2 lean to 5×5.',
+    'From 1.0× to 2.0×, 1 of 2 units moves towards 5×5. SK_3_1 moves most, by −0.500. At 1.20×, 0 of 2 lean to 5×5.',
   );
 });

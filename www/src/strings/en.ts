@@ -12,6 +12,9 @@ export const shortLabel = (label: string): string => label.split(',')[0] ?? labe
 const counted = (kernels: readonly string[]): string =>
   `${['no', 'one', 'two', 'three', 'four'][kernels.length] ?? kernels.length} ${kernels.length === 1 ? 'kernel' : 'kernels'}, ${list(kernels)}`;
 
+/** `move`, or `moves` of one. */
+const agreed = (verb: string, count: number): string => (count === 1 ? `${verb}s` : verb);
+
 /** A photo of the gallery in words. */
 export interface Caption {
   title: string;
@@ -59,7 +62,7 @@ export const en = {
     own: 'Your photo. It stays on this device.',
     counterexample: 'Counterexample',
     follows: (zooms: Zooms, change: number, rising: number, units: number) =>
-      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units turn to the larger kernel; mean change ${signed(change)}.`,
+      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units ${agreed('turn', rising)} to the larger kernel; mean change ${signed(change)}.`,
     drop: 'Drop to analyse',
     alternative: (name: string) => `Your photo ${name}`,
     none: 'Open a photo to begin',
@@ -479,7 +482,7 @@ export const en = {
       parameter === 'orientation' ? `${value}°` : parameter === 'frequency' ? `${value} periods` : `${Math.round(value * 100)} %`,
     credit: 'A pattern drawn by this page.',
     moves: (parameter: string, from: string, to: string, rising: number, units: number, large: string) =>
-      `${parameter} from ${from} to ${to}: ${rising} of ${units} units end nearer to ${large} than they began.`,
+      `${parameter} from ${from} to ${to}: ${rising} of ${units} units ${agreed('end', rising)} nearer to ${large} than at the start.`,
   },
 
   collections: {
@@ -512,12 +515,12 @@ export const en = {
       `Dots: mean ${large} minus ${small} attention of every SK unit over all photos at 1.0×, 1.5× and 2.0×, with bars of one standard deviation`,
     bars: 'bars: ± one standard deviation',
     rises: (photos: number, rising: number, units: number, large: string, most: string, share: number) =>
-      `Over ${photos === 1 ? 'one photo' : `${whole(photos)} photos`}, ${rising} of ${units} units move towards ${large} on average from 1.0× to 2.0×. ${most} does so most often: for ${percent(share)} of the photos.`,
+      `Over ${photos === 1 ? 'one photo' : `${whole(photos)} photos`}, ${rising} of ${units} units ${agreed('move', rising)} towards ${large} on average from 1.0× to 2.0×. ${most} does so most often: for ${percent(share)} of the photos.`,
     classes: (unit: string) => `${unit}, class by class`,
     classesChart: (unit: string, large: string, small: string) =>
       `Dot plot: mean ${large} minus ${small} attention of ${unit} for every class, a square at 1.0× joined to a circle at 1.5×`,
     classesRise: (unit: string, rising: number, classes: number, large: string) =>
-      `${unit}: ${rising} of ${classes} classes are nearer to ${large} at 1.5× than at 1.0×.`,
+      `${unit}: ${rising} of ${classes} classes ${rising === 1 ? 'is' : 'are'} nearer to ${large} at 1.5× than at 1.0×.`,
     classesTable: 'All classes as a table',
     columns: { unit: 'Unit', deviation: '±', rising: 'share that rises', class: 'Class', photos: 'Photos' },
     whole: 'Save everything:',
@@ -567,7 +570,7 @@ export const en = {
       `Small line charts, one per SK unit in order of depth: mean ${large} minus ${small} attention against what varies`,
     table: 'These curves as a table',
     zoomMoves: (rising: number, units: number, large: string) =>
-      `From 1× to 3×, ${rising} of ${units} units move towards ${large}.`,
+      `From 1× to 3×, ${rising} of ${units} units ${agreed('move', rising)} towards ${large}.`,
     most: (unit: string, from: number, to: number) =>
       `${unit} moves most: from ${signed(from)} to ${signed(to)}.`,
   },
@@ -646,10 +649,10 @@ export const en = {
         'The share is called attention. It is one value per channel, the same for all places of the picture. Its mean over the channels says where a whole unit leans.',
       ],
       number: (large: string, small: string) => `The number is the mean share of ${large} minus that of ${small}: 0 is undecided.`,
-      lean: (photo: string, large: string, leaning: number, units: number) => `For “${photo}”, ${leaning} of ${units} units lean to ${large}.`,
+      lean: (photo: string, large: string, leaning: number, units: number) => `For “${photo}”, ${leaning} of ${units} units ${agreed('lean', leaning)} to ${large}.`,
       ends: (most: string, high: number, least: string, low: number) => `${most} stands highest with ${signed(high)}, ${least} lowest with ${signed(low)}.`,
       channels: (unit: string, large: string, preferring: number, channels: number) =>
-        `A mean hides much: inside ${unit}, ${preferring} of ${channels} channels give ${large} the larger share.`,
+        `A mean hides much: inside ${unit}, ${preferring} of ${channels} channels ${agreed('give', preferring)} ${large} the larger share.`,
       spread: (unit: string, low: string, from: number, high: string, to: number) =>
         `Among these photos ${unit} differs most: ${signed(from)} for “${low}”, ${signed(to)} for “${high}”.`,
     },
@@ -662,7 +665,7 @@ export const en = {
       slider: 'Zoom',
       start: 'Zoom in: lines then mark where each unit stood at 1×.',
       moved: (zoom: number, large: string, rising: number, units: number) =>
-        `From 1× to ${times(zoom)}, ${rising} of ${units} units move towards ${large}.`,
+        `From 1× to ${times(zoom)}, ${rising} of ${units} units ${agreed('move', rising)} towards ${large}.`,
       most: (unit: string, change: number) => `${unit} moves most, by ${signed(change)}.`,
       guess: (label: string, probability: number) => `Best guess: ${shortLabel(label)}, ${percent(probability)}.`,
       guesses: 'Best guesses',
@@ -683,6 +686,7 @@ export const en = {
       more: 'Look further',
       views: {
         zoom: 'zoom and move about, every unit against the zoom',
+        'figure-3': 'the paper’s figure, drawn from this photo',
         network: 'enter any unit and see its real numbers',
         field: 'which pixels a unit sees from a place of the photo',
         'what-if': 'set the attention yourself and see what changes',
@@ -701,12 +705,12 @@ export const en = {
     channelsNow: (unit: string, zoom: number, channels: number, large: string, mean: number, low: number, high: number) =>
       `${unit} at ${times(zoom)}: its ${whole(channels)} channels give ${large} a mean attention of ${attention(mean)}, from ${attention(low)} to ${attention(high)}.`,
     channelsRise: (zooms: Zooms, large: string, from: number, to: number, turned: number, channels: number) =>
-      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean rises from ${attention(from)} to ${attention(to)}; ${turned} of ${channels} channels turn towards ${large}.`,
+      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean rises from ${attention(from)} to ${attention(to)}; ${turned} of ${channels} channels ${agreed('turn', turned)} towards ${large}.`,
     channelsFall: (zooms: Zooms, large: string, from: number, to: number, turned: number, channels: number) =>
-      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean falls from ${attention(from)} to ${attention(to)}; ${turned} of ${channels} channels turn away from ${large}.`,
+      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean falls from ${attention(from)} to ${attention(to)}; ${turned} of ${channels} channels ${agreed('turn', turned)} away from ${large}.`,
     channelsSame: (zooms: Zooms, at: number) => `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])} the mean stays at ${attention(at)}.`,
     depthMove: (zooms: Zooms, large: string, rising: number, units: number) =>
-      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units move towards ${large}.`,
+      `From ${shortTimes(zooms[0])} to ${shortTimes(zooms[1])}, ${rising} of ${units} units ${agreed('move', rising)} towards ${large}.`,
     depthMost: (unit: string, change: number) => `${unit} moves most, by ${signed(change)}.`,
     whatIfNothing: 'Nothing is replaced: both sides are what the network does by itself.',
     whatIfUnits: (units: number) => (units === 1 ? 'With one unit replaced,' : `With ${units} units replaced,`),
@@ -726,7 +730,7 @@ export const en = {
     fieldForced: (at: string, small: string, smallest: number, large: string, largest: number) =>
       `At ${at} it would be ${smallest} with ${small} everywhere and ${largest} with ${large}.`,
     depthNow: (zoom: number, large: string, leaning: number, units: number) =>
-      `At ${times(zoom)}, ${leaning} of ${units} lean to ${large}.`,
+      `At ${times(zoom)}, ${leaning} of ${units} ${agreed('lean', leaning)} to ${large}.`,
   },
 };
 

@@ -6,6 +6,8 @@ import { formats } from './formats';
 const format = formats({ numbers: 'ja', times: '倍', percentGap: '' });
 const { attention, signed, times, shortTimes, percent, decimals, whole, compact, rounded, list } = format;
 
+/** What charts of units show. */
+const difference = (large: string, small: string): string => `${large}への注意の平均から${small}への注意の平均を引いた値`;
 /** `どちら` of two, `どれ` of more. */
 const which = (kernels: readonly string[]): string => (kernels.length === 2 ? 'どちら' : 'どれ');
 const seconds = (value: number): string => (value < 90 ? `${whole(Math.max(1, Math.ceil(value)))}秒` : `${whole(Math.ceil(value / 60))}分`);
@@ -21,7 +23,7 @@ export const ja: Strings = {
   lead: (kernels) =>
     kernels.length === 1
       ? `このネットワークは${list(kernels)}のカーネルだけで写真を見ます。選ぶ余地がないので、注意は常に1です。`
-      : `このネットワークは${list(kernels)}の${kernels.length}種類のカーネルで写真を見て、${which(kernels)}を信じるかをチャンネルごとに決めます。ズームすると判断が変わります。`,
+      : `このネットワークは${list(kernels)}の${kernels.length}種類のカーネルで写真を見て、${which(kernels)}を信じるかをチャンネルごとに決めます。ズームして、判断が変わるのを見てください。`,
 
   languages: { label: '言語', missing: 'その言語を読み込めませんでした。' },
   theme: { label: '配色', auto: '自動', light: 'ライト', dark: 'ダーク' },
@@ -35,7 +37,7 @@ export const ja: Strings = {
     cropRole: '切り出し枠',
     zoom: 'ズーム',
     zoomTo: (zoom) => `${shortTimes(zoom)}にズーム`,
-    keys: '枠はドラッグで動きます。ホイール、＋、−でズームします。',
+    keys: '枠はドラッグで動きます。ホイールまたは＋と−のキーでズームします。',
     gallery: 'ギャラリー',
     captions: {
       'red-panda.jpg': { title: 'レッサーパンダ', alt: '赤茶色と白の顔をしたレッサーパンダが、苔むした枝の向こうからこちらを見ている。' },
@@ -109,7 +111,7 @@ export const ja: Strings = {
 
   figure3: {
     heading: 'この写真による論文の図3',
-    lead: '上は、同じ物を3つの大きさで見たものです。その下は、あるユニットが大きいカーネルをどれだけ信じるかを、16チャンネルごとに平均したものです。棒は、各ユニットでの大きいカーネルの平均の割合から小さいカーネルのものを引いた値です。論文によれば、物が大きいほど大きいカーネルが重んじられます。',
+    lead: '上は、同じ物を3つの大きさで見たものです。その下は、あるユニットが大きいカーネルをどれだけ信じるかを、16チャンネルごとに平均したものです。棒は、各ユニットでの大きいカーネルの平均の割合から小さいカーネルのものを引いた値です。論文によれば、物が大きいほど大きいカーネルが重視されます。',
     paper: '論文',
     axis: (unit, large) => `${unit}の${large}への注意`,
     chart: (unit) => `図：3つのズームの写真、${unit}の各チャンネルの注意、棒で示した全ユニット`,
@@ -123,7 +125,7 @@ export const ja: Strings = {
     heading: '最初のユニットから最後のユニットまで',
     axis: (large, small) => `平均 ${large} − ${small}`,
     chart: (large, small) =>
-      `棒グラフ：各SKユニットの平均の注意、${large}から${small}を引いた値。1.0倍、1.5倍、2.0倍を浅い順に並べ、線が現在のズームを示す`,
+      `棒グラフ：浅い順に並べた各SKユニットの、${difference(large, small)}。棒は1.0倍、1.5倍、2.0倍、線は現在のズーム`,
     towards: (kernel) => `${kernel}寄り`,
     table: '全ユニットを表で見る',
     columns: { unit: 'ユニット', now: (zoom) => `現在（${times(zoom)}）` },
@@ -134,7 +136,7 @@ export const ja: Strings = {
     heading: '持ち帰る',
     lead: '表示中の各ズームでの予測と、全ユニット・全チャンネルの注意を、切り出し位置、ネットワーク、重み、エンジンとともに保存します。同じものをPyTorchで計算するプログラムもコピーできます。',
     save: 'JSONで保存',
-    copy: 'Pythonでコピー',
+    copy: 'Pythonコードをコピー',
     copied: 'コピーしました',
     note: 'プログラムは写真と重みのファイルと同じ場所で動かします。出力するのはネットワーク自身の注意で、「もしも」での設定は含みません。JPEGの復号の違いで、注意は0.001ほどずれることがあります。',
     convert: (name) => `プログラムはsafetensorsを読みます。sklens convertで${name}から作ってください。`,
@@ -265,14 +267,14 @@ export const ja: Strings = {
       kernel: 'カーネル',
       dilation: '膨張率',
       own: '独自のグループ数',
-      add: '分岐を足す',
-      remove: '減らす',
+      add: '分岐を追加',
+      remove: '削除',
       run: '乱数の重みで実行',
       file: '重みファイルで実行',
       export: 'JSONで保存',
       import: 'JSONを開く',
       nearest: '論文で最も近いもの',
-      yours: 'あなたのもの',
+      yours: 'あなたの設定',
       badFile: (message) => `この記述は読み取れません：${message}`,
     },
   },
@@ -285,7 +287,7 @@ export const ja: Strings = {
     linked: 'ファイルへ',
     start: 'ダウンロード',
     resume: 'ダウンロードを続ける',
-    cancel: 'やめる',
+    cancel: 'キャンセル',
     useStored: 'ダウンロードした重みで実行',
     running: (id) => `${id}をダウンロード中`,
     progress: (done, total, speed) => {
@@ -293,7 +295,7 @@ export const ja: Strings = {
       const left = total !== null && speed > 0 ? `、残り約${seconds((total - done) / speed)}` : '';
       return `${mega(done)}${total === null ? '' : ` / ${mega(total)}`} MB、毎秒${mega(speed)} MB${left}`;
     },
-    cancelled: 'ダウンロードをやめました。届いた分は残してあります。',
+    cancelled: 'ダウンロードを中止しました。届いた分は残してあります。',
     unreachable: (url, reason) =>
       `${url}に接続できません。ほかのサイトのページに読み取りを許していないか、このページが問い合わせてよいホストではない可能性があります（${reason}）。ミラーかファイルを使えば解決するかもしれません。`,
     refused: (url, status) => `${url}の応答は${status}でした。`,
@@ -398,7 +400,7 @@ export const ja: Strings = {
     averageOf: (photos, unit, zoom) => `${zoom}での${unit}、${whole(photos)}枚の写真の平均。`,
     averageChart: (unit) => `3枚のヒートマップ：${unit}の平均の受容野。最小のカーネルだけ、ネットワークの判断、最大のカーネルだけ`,
     above: (pixels) => `理論値は図の上端を超え、最大で${whole(pixels)}画素になります。`,
-    within: (side) => (side === null ? '作用なし' : `${side}画素に90%`),
+    within: (side) => (side === null ? '作用なし' : `90%は幅${side}画素の中`),
     table: '幅を表で見る',
     columns: { width: '幅（画素）' },
     rows: { expected: '予想', theoretical: '理論' },
@@ -421,7 +423,7 @@ export const ja: Strings = {
 
   whatIf: {
     heading: '自分で決めてみる',
-    lead: '各カーネルをどれだけ重んじるかを、1つのユニットまたは全ユニットについて、ネットワークの代わりに決めてください。ネットワークの答えがどう変わるかを見られます。',
+    lead: '各カーネルをどれだけ重視するかを、1つのユニットまたは全ユニットについて、ネットワークの代わりに決めてください。ネットワークの答えがどう変わるかを見られます。',
     scope: '注意を置き換える範囲',
     everyUnit: '全ユニット',
     oneUnit: (unit) => `${unit}だけ`,
@@ -432,7 +434,7 @@ export const ja: Strings = {
     swap: '入れ替え',
     freeze: (zoom) => `${zoom}のときの値`,
     share: (kernel) => `${kernel}の割合`,
-    off: (unit, channels) => `${unit}で切るチャンネル（1～${channels}）`,
+    off: (unit, channels) => `${unit}でオフにするチャンネル（1～${channels}）`,
     wrong: (channels) => `チャンネルは1から${channels}まで、「3, 7-9」のように書いてください。`,
     undo: '設定を元に戻す',
     reset: 'ネットワークに任せる',
@@ -440,7 +442,7 @@ export const ja: Strings = {
     class: 'クラス',
     without: 'ネットワーク自身',
     with: 'あなたの設定',
-    chart: (large, small) => `棒グラフ：各SKユニットの平均の注意、${large}から${small}を引いた値。ネットワーク自身とあなたの設定`,
+    chart: (large, small) => `棒グラフ：各SKユニットの、${difference(large, small)}。ネットワーク自身とあなたの設定`,
   },
 
   beside: {
@@ -450,16 +452,16 @@ export const ja: Strings = {
     bundled: '並べて実行',
     file: '重みファイルで並べて実行',
     random: '乱数の重みで並べて実行',
-    close: 'やめる',
+    close: '閉じる',
     meaningless: (model) => `${model}の重みは乱数です。注意にも予測にも意味はありません。`,
     guesses: '両方のネットワークの予測の上位',
-    chart: (model, large, small) => `棒グラフ：${model}の各SKユニットの平均の注意、${large}から${small}を引いた値`,
+    chart: (model, large, small) => `棒グラフ：${model}の各SKユニットの、${difference(large, small)}`,
     table: (model) => `${model}のユニットを表で見る`,
   },
 
   stimuli: {
     heading: '猫でもラクダでもなく',
-    lead: '神経科学の出発点、大きさのある図形です。図形はページのどこでも写真の代わりになります。曲線は、1つの値だけを増やし、ほかを変えないときの全ユニットの動きを示します。',
+    lead: '神経科学の実験は、大きさを変えられる図形から始まりました。図形はページ全体で写真の代わりになります。曲線は、値を1つだけ増やし、ほかを変えないときの各ユニットの動きを示します。',
     pattern: '図形',
     kinds: { disc: '円', bar: '棒', grating: '縞' },
     parameters: { size: '大きさ', frequency: '空間周波数', contrast: 'コントラスト', orientation: '方位' },
@@ -496,16 +498,16 @@ export const ja: Strings = {
     },
     spread: '全写真での各ユニット',
     spreadChart: (large, small) =>
-      `点グラフ：全写真での各SKユニットの平均の注意、${large}から${small}を引いた値。1.0倍、1.5倍、2.0倍。棒は標準偏差`,
+      `点グラフ：全写真での各SKユニットの、${difference(large, small)}。1.0倍、1.5倍、2.0倍。棒は標準偏差`,
     bars: '棒：±標準偏差',
     rises: (photos, rising, units, large, most, share) =>
       `${whole(photos)}枚の写真の平均では、1.0倍から2.0倍にかけて${units}ユニット中${rising}ユニットが${large}寄りに動きます。最も多くの写真でそう動くのは${most}で、${percent(share)}の写真です。`,
     classes: (unit) => `クラスごとの${unit}`,
     classesChart: (unit, large, small) =>
-      `点グラフ：各クラスでの${unit}の平均の注意、${large}から${small}を引いた値。1.0倍の四角と1.5倍の丸を線で結ぶ`,
+      `点グラフ：各クラスでの${unit}の、${difference(large, small)}。1.0倍の四角と1.5倍の丸を線で結ぶ`,
     classesRise: (unit, rising, classes, large) => `${unit}では、${classes}クラス中${rising}クラスが1.0倍のときより1.5倍のときに${large}寄りです。`,
     classesTable: '全クラスを表で見る',
-    columns: { unit: 'ユニット', deviation: '±', rising: '増える割合', class: 'クラス', photos: '写真' },
+    columns: { unit: 'ユニット', deviation: '±', rising: '上がる写真の割合', class: 'クラス', photos: '写真' },
     whole: 'すべて保存：',
     rowsFile: '全写真をCSVで',
     summaryFile: '要約をJSONで',
@@ -549,7 +551,7 @@ export const ja: Strings = {
 
   trend: {
     heading: 'ズームに対する各ユニットの動き',
-    chart: (large, small) => `小さな折れ線グラフ、SKユニットごとに1つ、浅い順：変化させた値に対する平均の注意、${large}から${small}を引いた値`,
+    chart: (large, small) => `小さな折れ線グラフ、SKユニットごとに1つ、浅い順：変化させた値に対する、${difference(large, small)}`,
     table: 'これらの曲線を表で見る',
     zoomMoves: (rising, units, large) => `1倍から3倍にかけて、${units}ユニット中${rising}ユニットが${large}寄りに動きます。`,
     most: (unit, from, to) => `最も動くのは${unit}で、${signed(from)}から${signed(to)}に変わります。`,
@@ -568,7 +570,7 @@ export const ja: Strings = {
     photo: '写真',
     crop: (title, zoom) => `${times(zoom)}でネットワークが見る「${title}」`,
     was: (value) => `以前：${value}`,
-    bars: (large, small) => `各ユニットの平均の注意、${large}から${small}を引いた値。最初から最後まで`,
+    bars: (large, small) => `最初から最後までの各ユニットの、${difference(large, small)}`,
     window: {
       name: '窓',
       heading: 'ニューロンは窓からのぞく',
@@ -591,8 +593,8 @@ export const ja: Strings = {
         'カーネルは、画像の上を滑る小さな重みの格子です。止まった場所ごとに、覆った値に重みを掛けて足し合わせます。その和が新しい画像になります。',
         'SKユニットは、同じ画像の上で2つのカーネルを滑らせます。',
       ],
-      weights: (weights, dilation) => (dilation > 1 ? `重み${weights}個、${dilation}画素おき` : `重み${weights}個、すき間なし`),
-      same: (weights) => `どちらも重みは${weights}個なので、広く見ても費用は増えません。`,
+      weights: (weights, dilation) => (dilation > 1 ? `重み${weights}個、${dilation}画素間隔` : `重み${weights}個、すき間なし`),
+      same: (weights) => `どちらも重みは${weights}個なので、広く見ても計算量は増えません。`,
       slide: '2つのカーネルを滑らせる',
       place: (column, row) => `${column}列${row}行`,
       input: (unit, channel) => `${unit}への入力、チャンネル${channel}`,
@@ -628,7 +630,7 @@ export const ja: Strings = {
       lean: (photo, large, leaning, units) => `「${photo}」では、${units}ユニット中${leaning}ユニットが${large}に傾いています。`,
       ends: (most, high, least, low) => `最も高いのは${most}の${signed(high)}、最も低いのは${least}の${signed(low)}です。`,
       channels: (unit, large, preferring, channels) =>
-        `平均に隠れるものは多くあります。${unit}の中では、${channels}チャンネル中${preferring}チャンネルが${large}により大きな割合を与えています。`,
+        `平均では見えないことも多くあります。${unit}の中では、${channels}チャンネル中${preferring}チャンネルが${large}により大きな割合を与えています。`,
       spread: (unit, low, from, high, to) =>
         `これらの写真の間で最も違うのは${unit}で、「${low}」では${signed(from)}、「${high}」では${signed(to)}です。`,
     },
@@ -659,6 +661,7 @@ export const ja: Strings = {
       more: 'さらに見る',
       views: {
         zoom: 'ズームと移動、ズームに対する全ユニットの動き',
+        'figure-3': 'この写真から描いた論文の図',
         network: 'ユニットに入って実際の数値を見る',
         field: '写真のある場所からユニットがどの画素を見ているか',
         'what-if': '注意を自分で決め、何が変わるかを見る',
