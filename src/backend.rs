@@ -3,8 +3,8 @@
 use crate::cpu::CpuExecutor;
 use crate::gpu::{GpuConstants, GpuDevice, GpuExecutor, Watch};
 use crate::graph::{Graph, TensorId};
-use crate::kernels::{Choices, Lowering, Packed, Shape};
-use crate::plan::{LANES, Plan, PlanOptions, StorageId};
+use crate::kernels::{Choices, Kernel, Lowering, Packed, Shape};
+use crate::plan::{LANES, Plan, PlanOptions, StorageId, Views};
 use crate::weights::generated::parameters;
 use crate::weights::{Parameters, WeightPrecision};
 use crate::{Error, Result};
@@ -106,14 +106,17 @@ impl Constants {
             Backend::Gpu(_) => Self::Gpu(GpuConstants::default()),
         }
     }
-    /// Adds the constants of the next step.
+    /// Adds the constants of `step`, the next one of a plan with these `views`.
     ///
     /// # Errors
     /// `bad-option` if these constants are for the other kind of backend.
-    pub fn push(&mut self, backend: &Backend, packed: Vec<Packed>) -> Result<()> {
+    pub fn push(&mut self, backend: &Backend, step: &dyn Kernel, views: &Views, mut packed: Vec<Packed>) -> Result<()> {
         match (self, backend) {
             (Self::Gpu(all), Backend::Gpu(device)) => all.push(device, &packed),
-            (Self::Cpu(all), Backend::Cpu) => all.push(packed),
+            (Self::Cpu(all), Backend::Cpu) => {
+                step.arrange(views, &mut packed);
+                all.push(packed);
+            }
             _ => return Err(misplaced(backend)),
         }
         Ok(())
@@ -231,7 +234,8 @@ impl Runner {
         let mut constants = Constants::new(backend);
         for step in &plan.steps {
             let packed = step.pack(&plan.views, parameters)?;
-            constants.push(backend, packed.into_iter().map(|constant| constant.kept(precision)).collect())?;
+            let packed = packed.into_iter().map(|constant| constant.kept(precision)).collect();
+            constants.push(backend, step.as_ref(), &plan.views, packed)?;
         }
         Self::new(backend, plan, Rc::new(constants)).await
     }

@@ -1,14 +1,17 @@
-//! Matrix multiplication, single-threaded and with SIMD, on checked slices.
+//! Matrix products with what follows them, single-threaded and with SIMD, on checked slices.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(any(target_arch = "wasm32", test))]
 mod tiles;
 
+use crate::cpu::simd::relu;
+use crate::plan::LANES;
+
 #[cfg(not(target_arch = "wasm32"))]
-use native::product;
+use native::add_product;
 #[cfg(target_arch = "wasm32")]
-use tiles::product;
+use tiles::add_product;
 
 /// A row-major matrix in a slice.
 #[derive(Clone, Copy, Debug)]
@@ -19,55 +22,166 @@ pub struct Matrix<'a> {
     pub stride: usize,
 }
 
+impl Matrix<'_> {
+    /// The rows from `first` on.
+    pub fn from_row(self, first: usize) -> Self {
+        Self { values: &self.values[first * self.stride..], ..self }
+    }
+}
+
+/// What is done to a product before it is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish<'a> {
+    /// Added to every row.
+    pub bias: &'a [f32],
+    /// Added too.
+    pub residual: Option<Matrix<'a>>,
+    /// Whether negative results become zero.
+    pub relu: bool,
+}
+
+/// Where a result lies: quad `q` of row `r` starts at `r · stride + 4 · slots[q]`.
+#[derive(Debug)]
+pub struct Output<'a> {
+    /// The slice.
+    pub values: &'a mut [f32],
+    /// Floats from one row to the next.
+    pub stride: usize,
+    /// Quad of each quad of columns.
+    pub slots: &'a [u32],
+}
+
 /// The smallest slice that holds `rows` rows of `columns` floats, `stride` apart.
 fn extent(rows: usize, columns: usize, stride: usize) -> usize {
     assert!(columns <= stride || rows <= 1, "rows of {columns} floats overlap at a stride of {stride}");
     if rows == 0 { 0 } else { (rows - 1) * stride + columns }
 }
 
-/// `c += a · b` for a of m × k, b of k × n and c of m × n with rows `c_stride` floats apart; n is a multiple of 4.
+/// Puts the `rows × columns` matrix at the start of `values` into the order in which [`affine`] reads its right matrix.
+pub fn arrange<T: Copy>(values: &mut Vec<T>, rows: usize, columns: usize) {
+    #[cfg(target_arch = "wasm32")]
+    tiles::arrange(values, rows, columns);
+    // The crate reads rows.
+    #[cfg(not(target_arch = "wasm32"))]
+    let _ = (values, rows, columns);
+}
+
+/// `out = act(a · b + bias + residual)` for a of m × k and b of k × n, which is [`arrange`]d; n is a multiple of 4.
 ///
 /// # Panics
 /// If a slice is shorter than its matrix, rows overlap, or n is no multiple of 4.
-pub fn multiply_add(size: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], c_stride: usize) {
-    let [m, k, n] = size;
-    assert!(n.is_multiple_of(4), "the right matrix has {n} columns, which are not whole quads");
+pub fn affine(size: [usize; 3], a: Matrix, b: &[f32], finish: Finish, out: &mut Output) {
+    check(size, a, b, finish, out);
+    product(add_product, size, a, b, finish, out);
+}
+
+fn check([m, k, n]: [usize; 3], a: Matrix, b: &[f32], finish: Finish, out: &Output) {
+    assert!(n.is_multiple_of(LANES), "the right matrix has {n} columns, which are not whole quads");
     assert!(a.values.len() >= extent(m, k, a.stride), "the left matrix is shorter than {m} × {k}");
-    assert!(b.values.len() >= extent(k, n, b.stride), "the right matrix is shorter than {k} × {n}");
-    assert!(c.len() >= extent(m, n, c_stride), "the result is shorter than {m} × {n}");
-    product(size, a, b, c, c_stride);
+    assert!(b.len() >= k * n, "the right matrix is shorter than {k} × {n}");
+    assert!(finish.bias.len() >= n, "there are fewer than {n} biases");
+    if let Some(residual) = finish.residual {
+        assert!(residual.values.len() >= extent(m, n, residual.stride), "the residual is shorter than {m} × {n}");
+    }
+    assert_eq!(out.slots.len() * LANES, n, "the result has other columns than the product");
+    let columns = out.slots.iter().max().map_or(0, |&slot| (slot as usize + 1) * LANES);
+    assert!(out.values.len() >= extent(m, columns, out.stride), "the result is shorter than {m} × {n}");
+}
+
+/// `c += a · b` for a of m × k, b of k × n as it was arranged, and c of m × n with rows that many floats apart.
+type AddProduct = fn([usize; 3], Matrix, &[f32], &mut [f32], usize);
+
+/// Rows that are worked on at once where the result's quads lie apart, so that they stay in the cache.
+const ROWS: usize = 128;
+
+/// [`affine`] by one of the implementations, for matrices that were checked.
+fn product(add_product: AddProduct, [m, k, n]: [usize; 3], a: Matrix, b: &[f32], finish: Finish, out: &mut Output) {
+    if out.slots.windows(2).all(|w| w[1] == w[0] + 1) {
+        let start = out.slots.first().map_or(0, |&slot| slot as usize * LANES);
+        return rows(add_product, [m, k, n], a, b, finish, &mut out.values[start..], out.stride);
+    }
+    let mut scratch = vec![0.0; ROWS.min(m) * n];
+    for first in (0..m).step_by(ROWS) {
+        let height = ROWS.min(m - first);
+        let residual = finish.residual.map(|residual| residual.from_row(first));
+        rows(add_product, [height, k, n], a.from_row(first), b, Finish { residual, ..finish }, &mut scratch, n);
+        for (row, scratch) in (first..).zip(scratch.chunks_exact(n).take(height)) {
+            for (slot, quad) in out.slots.iter().zip(scratch.as_chunks::<LANES>().0) {
+                out.values[row * out.stride + *slot as usize * LANES..][..LANES].copy_from_slice(quad);
+            }
+        }
+    }
+}
+
+/// The product with its columns in a row, `stride` floats from one row to the next.
+fn rows(
+    add_product: AddProduct,
+    [m, k, n]: [usize; 3],
+    a: Matrix,
+    b: &[f32],
+    finish: Finish,
+    c: &mut [f32],
+    stride: usize,
+) {
+    for (r, row) in c.chunks_mut(stride).take(m).enumerate() {
+        let row = &mut row[..n];
+        row.copy_from_slice(&finish.bias[..n]);
+        if let Some(residual) = finish.residual {
+            row.iter_mut().zip(residual.from_row(r).values).for_each(|(y, r)| *y += r);
+        }
+    }
+    add_product([m, k, n], a, b, c, stride);
+    if finish.relu {
+        for row in c.chunks_mut(stride).take(m) {
+            row[..n].iter_mut().for_each(|v| *v = relu(*v));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// [`multiply_add`] or one of its implementations.
-    type Product = fn([usize; 3], Matrix, Matrix, &mut [f32], usize);
+    /// An implementation, and how it wants its right matrix.
+    type Product = (AddProduct, fn(&mut Vec<f32>, usize, usize));
 
     #[test]
     fn multiplies_strided_rows() {
-        let products: [Product; 2] = [multiply_add, tiles::product];
+        let products: [Product; 2] = [(add_product, arrange), (tiles::add_product, tiles::arrange)];
         let mut rng = fastrand::Rng::with_seed(3);
-        for trial in 0..120 {
+        for trial in 0..160 {
             // Some are deeper than what is worked on at once.
             let [m, k, n] = [rng.usize(1..40), rng.usize(1..70) * (1 + trial % 2 * 19), 4 * rng.usize(1..12)];
-            let [sa, sb, sc] = [k + rng.usize(..5), n + rng.usize(..5), n + rng.usize(..5)];
+            let mut slots: Vec<u32> = (0..n as u32 / 4 + rng.u32(..3)).collect();
+            if rng.bool() {
+                rng.shuffle(&mut slots);
+            }
+            let sc = slots.len() * 4 + rng.usize(..5);
+            slots.truncate(n / 4);
+            let [sa, sr] = [k + rng.usize(..5), n + rng.usize(..5)];
             let mut random = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.f32() - 0.5).collect() };
-            let (a, b, before) = (random(m * sa), random(k * sb), random(m * sc));
-            let matrix = |values, stride| Matrix { values, stride };
-            let results = products.map(|product| {
-                let mut c = before.clone();
-                product([m, k, n], matrix(&a, sa), matrix(&b, sb), &mut c, sc);
+            let (a, b, bias, r, before) = (random(m * sa), random(k * n), random(n), random(m * sr), random(m * sc));
+            let residual = rng.bool().then_some(Matrix { values: &r, stride: sr });
+            let finish = Finish { bias: &bias, residual, relu: rng.bool() };
+            let results = products.map(|(add_product, arrange)| {
+                let matrix = Matrix { values: &a, stride: sa };
+                let (mut c, mut b) = (before.clone(), b.clone());
+                arrange(&mut b, k, n);
+                let mut out = Output { values: &mut c, stride: sc, slots: &slots };
+                check([m, k, n], matrix, &b, finish, &out);
+                product(add_product, [m, k, n], matrix, &b, finish, &mut out);
                 c
             });
-            for (i, j) in (0..m).flat_map(|i| (0..sc).map(move |j| (i, j))) {
-                let product = |l: usize| f64::from(a[i * sa + l]) * f64::from(b[l * sb + j]);
-                let sum: f64 = if j < n { (0..k).map(product).sum() } else { 0.0 };
-                let expected = f64::from(before[i * sc + j]) + sum;
-                for c in &results {
-                    assert!((f64::from(c[i * sc + j]) - expected).abs() < 1e-4, "{m} × {k} × {n} at {i}, {j}");
-                }
+            let mut expected: Vec<f64> = before.iter().map(|&v| f64::from(v)).collect();
+            for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                let product = |l: usize| f64::from(a[i * sa + l]) * f64::from(b[l * n + j]);
+                let residual = residual.map_or(0.0, |r| f64::from(r.values[i * sr + j]));
+                let sum = (0..k).map(product).sum::<f64>() + f64::from(bias[j]) + residual;
+                expected[i * sc + slots[j / 4] as usize * 4 + j % 4] = if finish.relu { sum.max(0.0) } else { sum };
+            }
+            for c in &results {
+                let wrong = c.iter().zip(&expected).position(|(c, e)| (f64::from(*c) - e).abs() > 1e-4);
+                assert_eq!(wrong, None, "{m} × {k} × {n}");
             }
         }
     }
@@ -77,14 +191,17 @@ mod tests {
     fn small_products_stay_inside_their_slices() {
         for [m, k, n] in [[1, 1, 4], [3, 2, 4], [7, 5, 8]] {
             let ones = |rows, columns, stride| vec![1.0_f32; extent(rows, columns, stride)];
-            let (a, b) = (ones(m, k, k + 1), ones(k, n, n + 2));
-            let (a, b) = (Matrix { values: &a, stride: k + 1 }, Matrix { values: &b, stride: n + 2 });
+            let (a, mut b) = (ones(m, k, k + 1), ones(k, n, n));
+            arrange(&mut b, k, n);
+            let finish = Finish { bias: &vec![0.5; n], residual: None, relu: false };
             let stride = n + 3;
-            let mut c = vec![0.5; extent(m, n, stride)];
-            multiply_add([m, k, n], a, b, &mut c, stride);
+            let mut c = vec![0.25; extent(m, n, stride)];
+            let slots: Vec<u32> = (0..n as u32 / 4).collect();
+            let mut out = Output { values: &mut c, stride, slots: &slots };
+            affine([m, k, n], Matrix { values: &a, stride: k + 1 }, &b, finish, &mut out);
             for (at, value) in c.iter().enumerate() {
-                let product = if at % stride < n { k as f32 } else { 0.0 };
-                assert_eq!(*value, 0.5 + product, "{m} × {k} × {n} at {at}");
+                let expected = if at % stride < n { k as f32 + 0.5 } else { 0.25 };
+                assert_eq!(*value, expected, "{m} × {k} × {n} at {at}");
             }
         }
     }
@@ -93,6 +210,8 @@ mod tests {
     #[should_panic(expected = "the result is shorter than 2 × 4")]
     fn refuses_a_short_result() {
         let ones = Matrix { values: &[1.0; 8], stride: 4 };
-        multiply_add([2, 2, 4], ones, ones, &mut [0.0; 7], 4);
+        let finish = Finish { bias: &[0.0; 4], residual: None, relu: false };
+        let mut out = Output { values: &mut [0.0; 7], stride: 4, slots: &[0] };
+        affine([2, 2, 4], ones, &[1.0; 8], finish, &mut out);
     }
 }

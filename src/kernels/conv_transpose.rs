@@ -2,7 +2,7 @@
 
 use super::conv_step::blocks;
 use super::*;
-use crate::cpu::gemm::{Matrix, multiply_add};
+use crate::cpu::gemm::{Finish, Matrix, Output, affine, arrange};
 use crate::cpu::simd::{Quad, load, multiply_add_quad, splat, store};
 use crate::graph::Conv2d;
 use crate::plan::LANES;
@@ -120,15 +120,17 @@ impl ConvTranspose {
         }
         for taps in blocks(taps, MIN_COLUMNS.div_ceil(columns)) {
             let stride = taps.len() * columns;
-            let beside = beside(&weights[taps.start * rows * columns..], taps.len(), rows, columns);
-            let b = Matrix { values: &beside, stride };
+            let mut beside = beside(&weights[taps.start * rows * columns..], taps.len(), rows, columns);
+            arrange(&mut beside, rows, stride);
+            let (bias, slots) = (vec![0.0; stride], Vec::from_iter(0..(stride / LANES) as u32));
+            let finish = Finish { bias: &bias, residual: None, relu: false };
             let height = (PANEL / stride).clamp(32, 256);
             let mut products = vec![0.0; height * stride];
             for (n, panel) in (0..context.batch).flat_map(|n| blocks(g.positions(), height).map(move |p| (n, p))) {
                 let a = Matrix { values: &values[g.offset(n, panel.start, 0)..], stride: g.stride * LANES };
                 let products = &mut products[..panel.len() * stride];
-                products.fill(0.0);
-                multiply_add([panel.len(), rows, stride], a, b, products, stride);
+                let mut out_of_taps = Output { values: products, stride, slots: &slots };
+                affine([panel.len(), rows, stride], a, &beside, finish, &mut out_of_taps);
                 for (p, row) in panel.zip(products.chunks_exact(stride)) {
                     self.add(taps.clone(), p, row, n, [g, y], out);
                 }

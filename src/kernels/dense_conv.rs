@@ -46,6 +46,13 @@ impl Kernel for DenseConv {
     fn shape(&self, lowering: &Lowering) -> Option<Shape> {
         Some(self.product(lowering))
     }
+    fn arrange(&self, views: &Views, constants: &mut [Packed]) {
+        let (rows, columns) = (
+            self.step.conv.kernel.pow(2) * views.of(self.step.input).quads() * LANES,
+            views.of(self.step.output).quads() * LANES,
+        );
+        constants[0].arrange(rows, columns);
+    }
     /// The shader of grouped convolutions, with all of x as the one group.
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;

@@ -1,9 +1,10 @@
 //! Convolutions on the CPU as products of a matrix of input rows, one per output pixel, with the packed weights.
 
-use super::conv_step::{ConvStep, blocks, start_row};
+//! Convolutions on the CPU as products of a matrix of input rows, one per output pixel, with the packed weights.
+
+use super::conv_step::{ConvStep, blocks};
 use crate::cpu::CpuContext;
-use crate::cpu::gemm::{Matrix, multiply_add};
-use crate::cpu::simd::relu;
+use crate::cpu::gemm::{Finish, Matrix, Output, affine};
 use crate::plan::{LANES, View};
 
 /// Floats of input or output rows that are worked on at once, so that they stay in the cache.
@@ -23,45 +24,28 @@ pub(super) fn run(
     let y = context.view(step.output);
     let columns = y.quads() * LANES;
     let rows = (PANEL / width.max(columns)).clamp(MIN_ROWS, 512);
-    let mut left = vec![0.0; if stored.is_some() { 0 } else { rows * width }];
-    let in_place = y.is_contiguous();
-    let mut right = vec![0.0; if in_place { 0 } else { rows * columns }];
+    let mut left = vec![0.0; if stored.is_some() { 0 } else { rows.min(y.positions()) * width }];
     context.write(step.output, |context, out| {
         let (weights, bias) = context.floats(0).split_at(width * columns);
-        let weights = Matrix { values: weights, stride: columns };
         let residual = step.residual.map(|id| (context.view(id), context.read(id)));
         for (n, panel) in (0..context.batch).flat_map(|n| blocks(y.positions(), rows).map(move |panel| (n, panel))) {
             let a = match stored {
-                Some(x) => {
-                    let values = &context.read(step.input)[x.offset(n, panel.start, 0)..];
-                    Matrix { values, stride: x.stride * LANES }
-                }
+                Some(x) => rows_of(x, context.read(step.input), n, panel.start),
                 None => {
                     panel.clone().zip(left.chunks_exact_mut(width)).for_each(|(p, row)| fill(context, n, p, row));
                     Matrix { values: &left, stride: width }
                 }
             };
-            let (c, stride) = match in_place {
-                true => (&mut out[y.offset(n, panel.start, 0)..], y.stride * LANES),
-                false => (&mut right[..], columns),
-            };
-            for (p, row) in panel.clone().zip(c.chunks_mut(stride)) {
-                let residual = residual.map(|(r, values)| &values[r.offset(n, p, 0)..][..columns]);
-                start_row(&mut row[..columns], bias, residual);
-            }
-            multiply_add([panel.len(), width, columns], a, weights, c, stride);
-            if step.relu {
-                for row in c.chunks_mut(stride).take(panel.len()) {
-                    row[..columns].iter_mut().for_each(|v| *v = relu(*v));
-                }
-            }
-            if !in_place {
-                for (p, row) in panel.zip(right.chunks_exact(columns)) {
-                    for (k, quad) in row.chunks_exact(LANES).enumerate() {
-                        out[y.offset(n, p, k)..][..LANES].copy_from_slice(quad);
-                    }
-                }
-            }
+            let residual = residual.map(|(view, values)| rows_of(view, values, n, panel.start));
+            let finish = Finish { bias, residual, relu: step.relu };
+            let values = &mut out[(n * y.item + y.base + panel.start * y.stride) * LANES..];
+            let mut out = Output { values, stride: y.stride * LANES, slots: &y.slots };
+            affine([panel.len(), width, columns], a, weights, finish, &mut out);
         }
     });
+}
+
+/// The quads of `view`, which follow each other, from position `p` of batch item `n` on: one row per position.
+fn rows_of<'a>(view: &View, values: &'a [f32], n: usize, p: usize) -> Matrix<'a> {
+    Matrix { values: &values[view.offset(n, p, 0)..], stride: view.stride * LANES }
 }

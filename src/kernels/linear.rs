@@ -1,9 +1,7 @@
 //! `y = act(W·x + b)`: fully connected layers.
 
-use super::conv_step::start_row;
 use super::*;
-use crate::cpu::gemm::{Matrix, multiply_add};
-use crate::cpu::simd::relu;
+use crate::cpu::gemm::{Finish, Matrix, Output, affine};
 use crate::graph;
 use crate::plan::LANES;
 use crate::weights::FoldedNorm;
@@ -67,6 +65,10 @@ impl Kernel for Linear {
         }
         Ok(vec![Packed::Weights(packed)])
     }
+    fn arrange(&self, views: &Views, constants: &mut [Packed]) {
+        let [rows, columns] = [self.input, self.output].map(|id| views.of(id).quads() * LANES);
+        constants[0].arrange(rows, columns);
+    }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let (x, y) = (lowering.views.of(self.input), lowering.views.of(self.output));
         let mut constants =
@@ -84,17 +86,9 @@ impl Kernel for Linear {
         context.write(self.output, |context, out| {
             let (weights, bias) = context.floats(0).split_at(rows * columns);
             let a = Matrix { values: &context.read(self.input)[x.offset(0, 0, 0)..], stride: x.item * LANES };
-            let (out, stride) = (&mut out[y.offset(0, 0, 0)..], y.item * LANES);
-            for row in out.chunks_mut(stride).take(context.batch) {
-                start_row(&mut row[..columns], bias, None);
-            }
-            let b = Matrix { values: weights, stride: columns };
-            multiply_add([context.batch, rows, columns], a, b, out, stride);
-            if self.relu {
-                for row in out.chunks_mut(stride).take(context.batch) {
-                    row[..columns].iter_mut().for_each(|v| *v = relu(*v));
-                }
-            }
+            let finish = Finish { bias, residual: None, relu: self.relu };
+            let mut out = Output { values: &mut out[y.base * LANES..], stride: y.item * LANES, slots: &y.slots };
+            affine([context.batch, rows, columns], a, weights, finish, &mut out);
         });
     }
 }

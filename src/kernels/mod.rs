@@ -177,6 +177,10 @@ pub trait Kernel: Debug + Send + Sync {
         let _ = lowering;
         None
     }
+    /// Puts what [`Kernel::pack`] returned, in whichever precision, into the order that the CPU twin reads.
+    fn arrange(&self, views: &Views, constants: &mut [Packed]) {
+        let _ = (views, constants);
+    }
     /// The GPU dispatches, in order.
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch>;
     /// The same step on the CPU.

@@ -1,5 +1,6 @@
 //! Constants of a step, as they stay in memory.
 
+use crate::cpu::gemm;
 use crate::weights::WeightPrecision;
 use half::f16;
 
@@ -31,6 +32,15 @@ impl Packed {
         match self {
             Self::Halves(v) => Some(v),
             _ => None,
+        }
+    }
+
+    /// [`gemm::arrange`] of weights.
+    pub fn arrange(&mut self, rows: usize, columns: usize) {
+        match self {
+            Self::Weights(values) | Self::F32(values) => gemm::arrange(values, rows, columns),
+            Self::Halves(values) => gemm::arrange(values, rows, columns),
+            Self::U32(_) => {}
         }
     }
 

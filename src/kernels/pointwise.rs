@@ -101,6 +101,10 @@ impl Kernel for Pointwise {
     fn shape(&self, lowering: &Lowering) -> Option<Shape> {
         Some(self.product(lowering))
     }
+    fn arrange(&self, views: &Views, constants: &mut [Packed]) {
+        let (rows, columns) = (self.source(views).quads() * LANES, views.of(self.step.output).quads() * LANES);
+        constants[0].arrange(rows, columns);
+    }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let tiling = match lowering.choices.of(&self.product(lowering)) {
             Variant::Staged => return vec![self.lower_shared(lowering, STAGED, [STAGED_POSITIONS, STAGED_QUADS])],

@@ -108,7 +108,7 @@ pub(super) async fn load(
             return Err(Error::new(code, message));
         }
         let watch = backend.watch();
-        constants.push(backend, packed)?;
+        constants.push(backend, step.as_ref(), &plan.views, packed)?;
         if let Some(watch) = watch {
             watch.end("the weights").await?;
         }

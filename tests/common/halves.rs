@@ -36,7 +36,8 @@ async fn result(backend: &Backend, case: &Case, edit: impl Fn(Packed) -> Packed)
     let mut constants = Constants::new(backend);
     for step in &plan.steps {
         let packed = step.pack(&plan.views, &parameters).expect("packed");
-        constants.push(backend, packed.into_iter().map(&edit).collect()).expect("same backend");
+        let packed = packed.into_iter().map(&edit).collect();
+        constants.push(backend, step.as_ref(), &plan.views, packed).expect("same backend");
     }
     let mut runner = Runner::new(backend, plan, Rc::new(constants)).await.expect("runner");
     runner.write_nchw(graph.input, &generated_input(graph, options.batch));

@@ -2,10 +2,10 @@
 
 use super::Matrix;
 
-/// [`super::multiply_add`] for matrices that were checked.
-pub(super) fn product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], c_stride: usize) {
-    // SAFETY: the caller's assertions keep every access of the three strided matrices inside its slice and the rows of c
-    // apart, c is borrowed exclusively, and f32 is an element type that gemm supports.
+/// `c += a · b` for matrices that were checked, b row by row.
+pub(super) fn add_product([m, k, n]: [usize; 3], a: Matrix, b: &[f32], c: &mut [f32], c_stride: usize) {
+    // SAFETY: the assertions of the caller keep every access of the three strided matrices inside its
+    // slice and the rows of c apart, c is borrowed exclusively, and f32 is an element type that gemm supports.
     unsafe {
         gemm::gemm(
             m,
@@ -18,9 +18,9 @@ pub(super) fn product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32]
             a.values.as_ptr(),
             1,
             a.stride as isize,
-            b.values.as_ptr(),
+            b.as_ptr(),
             1,
-            b.stride as isize,
+            n as isize,
             1.0,
             1.0,
             false,

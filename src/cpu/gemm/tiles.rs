@@ -1,8 +1,11 @@
 //! The product in tiles that stay in registers: 6 rows by 2 quads of columns, which fill the 16 registers of x86 behind
 //! WebAssembly: 12 sums, a quad of each of the two columns, a value of the left matrix and a product.
+//!
+//! The right matrix lies in panels of two quads of columns, the last one perhaps of one, each row by row: a tile reads it
+//! from front to back.
 
 use super::Matrix;
-use crate::cpu::simd::{Lanes, load, mul_add_lanes, splat, store};
+use crate::cpu::simd::{Lanes, Quad, load, mul_add_lanes, splat, store};
 use crate::plan::LANES;
 use pulp::Scalar;
 use std::array::from_fn;
@@ -11,75 +14,79 @@ use std::array::from_fn;
 const ROWS: usize = 6;
 /// Quads of columns of a tile, at most.
 const QUADS: usize = 2;
-/// Rows of the right matrix that are worked on at once: two quads of each are half of a first-level cache.
+/// Rows of a panel that are worked on at once: half of a first-level cache.
 const DEPTH: usize = 512;
-
-/// Rows of the right matrix between tests for the end.
+/// Rows of a panel between tests for the end.
 const UNROLLED: usize = 4;
-/// Rows of the left matrix for which the right one is read once, as it lies: copying it would take longer than they do.
-const FEW: usize = 2;
 
-/// [`super::multiply_add`] for matrices that were checked.
-pub(super) fn product([m, k, n]: [usize; 3], a: Matrix, b: Matrix, c: &mut [f32], c_stride: usize) {
-    if m <= FEW {
-        for (a, c) in a.values.chunks(a.stride).zip(c.chunks_mut(c_stride)).take(m) {
-            row_by_matrix(&a[..k], b, &mut c[..n]);
-        }
-        return;
+/// [`super::arrange`].
+pub(super) fn arrange<T: Copy>(values: &mut Vec<T>, rows: usize, columns: usize) {
+    let mut arranged = Vec::with_capacity(values.len());
+    for column in (0..columns).step_by(QUADS * LANES) {
+        let width = (columns - column).min(QUADS * LANES);
+        values.chunks_exact(columns).take(rows).for_each(|row| arranged.extend_from_slice(&row[column..][..width]));
     }
-    let mut scratch = vec![[0.0; LANES]; QUADS * DEPTH.min(k)];
+    arranged.extend_from_slice(&values[rows * columns..]);
+    *values = arranged;
+}
+
+/// `c += a · b` for matrices that were checked, b in panels.
+pub(super) fn add_product([m, k, n]: [usize; 3], a: Matrix, b: &[f32], c: &mut [f32], c_stride: usize) {
     for start in (0..k).step_by(DEPTH) {
-        let depth = DEPTH.min(k - start);
+        let end = (start + DEPTH).min(k);
         let a = Matrix { values: &a.values[start..], ..a };
-        let b = Matrix { values: &b.values[start * b.stride..], ..b };
         for column in (0..n).step_by(QUADS * LANES) {
-            let b = Matrix { values: &b.values[column..], ..b };
+            let (b, _) = b[column * k..].as_chunks::<LANES>();
             let c = &mut c[column..];
             if n - column >= QUADS * LANES {
-                columns::<QUADS>(m, a, b, c, c_stride, &mut scratch[..QUADS * depth]);
+                columns(m, a, &b.as_chunks::<QUADS>().0[start..end], c, c_stride);
             } else {
-                columns::<1>(m, a, b, c, c_stride, &mut scratch[..depth]);
+                columns(m, a, &b.as_chunks::<1>().0[start..end], c, c_stride);
             }
         }
     }
 }
 
-/// One row of the result.
-fn row_by_matrix(a: &[f32], b: Matrix, c: &mut [f32]) {
-    for (a, b) in a.iter().zip(b.values.chunks(b.stride)) {
-        let a = splat(*a);
-        for (c, b) in c.as_chunks_mut::<LANES>().0.iter_mut().zip(b.as_chunks::<LANES>().0) {
-            *c = store(mul_add_lanes::<Scalar>(a, load(*b), load(*c)));
-        }
-    }
-}
-
-/// `Q` quads of columns of the result; `packed` has room for those of b.
-fn columns<const Q: usize>(
-    m: usize,
-    a: Matrix,
-    b: Matrix,
-    c: &mut [f32],
-    c_stride: usize,
-    packed: &mut [[f32; LANES]],
-) {
-    let (packed, _) = packed.as_chunks_mut::<Q>();
-    for (packed, row) in packed.iter_mut().zip(b.values.chunks(b.stride)) {
-        packed.as_flattened_mut().copy_from_slice(&row[..Q * LANES]);
-    }
+/// `Q` quads of columns of the result.
+fn columns<const Q: usize>(m: usize, a: Matrix, b: &[[Quad; Q]], c: &mut [f32], c_stride: usize) {
     // Tiles of nearly equal height: a low one takes almost as long as a high one.
     let tiles = m.div_ceil(ROWS);
     for tile in 0..tiles {
         let (first, end) = (m * tile / tiles, m * (tile + 1) / tiles);
-        let a = Matrix { values: &a.values[first * a.stride..], ..a };
+        let a = a.from_row(first);
         let c = &mut c[first * c_stride..];
         match end - first {
-            6 => rows::<6, Q>(a, packed, c, c_stride),
-            5 => rows::<5, Q>(a, packed, c, c_stride),
-            4 => rows::<4, Q>(a, packed, c, c_stride),
-            3 => rows::<3, Q>(a, packed, c, c_stride),
-            2 => rows::<2, Q>(a, packed, c, c_stride),
-            _ => rows::<1, Q>(a, packed, c, c_stride),
+            6 => rows::<6, Q>(a, b, c, c_stride),
+            5 => rows::<5, Q>(a, b, c, c_stride),
+            4 => rows::<4, Q>(a, b, c, c_stride),
+            3 => rows::<3, Q>(a, b, c, c_stride),
+            2 => rows::<2, Q>(a, b, c, c_stride),
+            _ => row(&a.values[..b.len()], b, c),
+        }
+    }
+}
+
+/// One row of the result: `Q` quads of columns, the sums of every fourth product apart from each other, which hides the latency
+/// of an addition.
+fn row<const Q: usize>(a: &[f32], b: &[[Quad; Q]], c: &mut [f32]) {
+    let mut sums = [[splat(0.0); Q]; UNROLLED];
+    let ((a, rest_of_a), (b, rest_of_b)) = (a.as_chunks::<UNROLLED>(), b.as_chunks::<UNROLLED>());
+    for (a, b) in a.iter().zip(b) {
+        add_products(&mut sums, a, b);
+    }
+    add_products(&mut sums, rest_of_a, rest_of_b);
+    for (q, c) in c.as_chunks_mut::<LANES>().0.iter_mut().enumerate().take(Q) {
+        let total = sums.iter().fold(load(*c), |total, sums| mul_add_lanes::<Scalar>(splat(1.0), sums[q], total));
+        *c = store(total);
+    }
+}
+
+/// Adds the products of as many values of a row as there are.
+#[inline(always)]
+fn add_products<const Q: usize>(sums: &mut [[Lanes; Q]; UNROLLED], a: &[f32], b: &[[Quad; Q]]) {
+    for (sums, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+        for (sum, b) in sums.iter_mut().zip(b) {
+            *sum = mul_add_lanes::<Scalar>(splat(*a), load(*b), *sum);
         }
     }
 }
@@ -93,11 +100,11 @@ fn rows<const R: usize, const Q: usize>(a: Matrix, b: &[[[f32; LANES]; Q]], c: &
     let a = a.map(|a| &a.as_chunks::<UNROLLED>().0[..unrolled.len()]);
     for (l, b) in unrolled.iter().enumerate() {
         for (i, b) in b.iter().enumerate() {
-            add_product(&mut sums, a.map(|a| a[l][i]), b);
+            add_outer(&mut sums, a.map(|a| a[l][i]), b);
         }
     }
     for (l, b) in rest.iter().enumerate() {
-        add_product(&mut sums, rest_of_a.map(|a| a[l]), b);
+        add_outer(&mut sums, rest_of_a.map(|a| a[l]), b);
     }
     for (r, sums) in sums.iter().enumerate() {
         for (q, sum) in sums.iter().enumerate() {
@@ -108,7 +115,7 @@ fn rows<const R: usize, const Q: usize>(a: Matrix, b: &[[[f32; LANES]; Q]], c: &
 
 /// Adds the products of a column of the left matrix and a row of the right one.
 #[inline(always)]
-fn add_product<const R: usize, const Q: usize>(sums: &mut [[Lanes; Q]; R], a: [f32; R], b: &[[f32; LANES]; Q]) {
+fn add_outer<const R: usize, const Q: usize>(sums: &mut [[Lanes; Q]; R], a: [f32; R], b: &[[f32; LANES]; Q]) {
     let b = b.map(load);
     for (sums, a) in sums.iter_mut().zip(a) {
         let a = splat(a);
