@@ -136,8 +136,8 @@ const SOUND: &Shader = &Shader {
 fn runner(device: &Rc<GpuDevice>, plan: Plan) -> Result<Runner> {
     let backend = Backend::Gpu(device.clone());
     let mut constants = Constants::new(&backend);
-    for _ in &plan.steps {
-        constants.push(&backend, Vec::new())?;
+    for step in &plan.steps {
+        constants.push(&backend, step.as_ref(), &plan.views, Vec::new())?;
     }
     block_on(Runner::new(&backend, plan, Rc::new(constants)))
 }
@@ -172,8 +172,9 @@ fn constants_of_another_backend_or_plan_are_refused() {
     let gpu = Backend::Gpu(device());
     let (_, plan) = faulty(SOUND, 1);
     let mut on_cpu = Constants::new(&Backend::Cpu);
-    assert_eq!(on_cpu.push(&gpu, Vec::new()).expect_err("refused").code, ErrorCode::BadOption);
-    on_cpu.push(&Backend::Cpu, Vec::new()).expect("its own backend");
+    let mut push = |backend| on_cpu.push(backend, plan.steps[0].as_ref(), &plan.views, Vec::new());
+    assert_eq!(push(&gpu).expect_err("refused").code, ErrorCode::BadOption);
+    push(&Backend::Cpu).expect("its own backend");
     let error = block_on(Runner::new(&gpu, plan, Rc::new(on_cpu))).expect_err("refused");
     assert!(error.message.contains("gpu"), "{error}");
     let none = Rc::new(Constants::new(&gpu));

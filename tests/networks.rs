@@ -157,13 +157,13 @@ const IN_HALVES: [&str; 5] = ["sknet50", "sk_shufflenet_v2_x1_0", "seresnext50_3
 #[test]
 fn weights_in_f16_stay_near_the_goldens_on_the_cpu() {
     let options = OpenOptions { precision: WeightPrecision::F16, ..BackendChoice::Cpu.into() };
-    IN_HALVES.iter().for_each(|name| check(name, options, HALF_TOLERANCE));
+    IN_HALVES.iter().for_each(|name| check(name, options.clone(), HALF_TOLERANCE));
 }
 
 #[test]
 fn weights_in_f16_stay_near_the_goldens_on_the_gpu() {
     let options = OpenOptions { precision: WeightPrecision::F16, ..BackendChoice::Gpu.into() };
-    ["sk_shufflenet_v2_x1_0", "bundled"].iter().for_each(|name| check(name, options, HALF_TOLERANCE));
+    ["sk_shufflenet_v2_x1_0", "bundled"].iter().for_each(|name| check(name, options.clone(), HALF_TOLERANCE));
 }
 
 #[test]

@@ -147,14 +147,6 @@ impl Folded<'_> {
     }
 }
 
-/// Fills `row`, a pixel's output before the products are added: the bias plus the residual.
-pub(super) fn start_row(row: &mut [f32], bias: &[f32], residual: Option<&[f32]>) {
-    match residual {
-        Some(residual) => row.iter_mut().zip(bias).zip(residual).for_each(|((y, b), r)| *y = b + r),
-        None => row.copy_from_slice(bias),
-    }
-}
-
 /// Splits `0..len` into blocks of `size`, the last one smaller.
 pub(super) fn blocks(len: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     (0..len).step_by(size).map(move |start| start..(start + size).min(len))
