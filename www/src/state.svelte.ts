@@ -257,8 +257,11 @@ export class Explorer extends RunningNetwork {
   moveTo(center: Point): void {
     if (!this.photo) return;
     const { width, height } = this.photo;
+    const next = addressable(clampCenter(width, height, this.cropPct, this.zoom, center));
+    // At the photo's edge there is nothing new to look at.
+    if (next[0] === this.center[0] && next[1] === this.center[1]) return;
     if (!this.dragging) this.#remember();
-    this.center = addressable(clampCenter(width, height, this.cropPct, this.zoom, center));
+    this.center = next;
     this.refresh();
   }
 
