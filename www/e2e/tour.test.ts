@@ -100,6 +100,20 @@ test('an address opens its step without moving the focus; a dropped photo is tol
   await page.getByText(/^Of the \d+ things that it knows/).waitFor({ timeout: 120_000 });
   await drop(page, await galleryPhoto('espresso.jpg'), 'cup.jpg', 'image/jpeg');
   await page.getByRole('heading', { name: 'What the network did with “cup.jpg” at 1.00×' }).waitFor({ timeout: 60_000 });
+  // A grey square is nothing that it knows.
+  const grey = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(300, 300);
+    const pencil = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D;
+    pencil.fillStyle = '#807868';
+    pencil.fillRect(0, 0, 300, 300);
+    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg' })).arrayBuffer());
+    return btoa(String.fromCharCode(...bytes));
+  });
+  await drop(page, Buffer.from(grey, 'base64'), 'grey.jpg', 'image/jpeg');
+  await page.getByRole('heading', { name: 'What the network did with “grey.jpg”' }).waitFor({ timeout: 60_000 });
+  const told = await page.locator('.told').innerText();
+  const sure = Number(/most likely: ([\d.]+) %/.exec(told)?.[1]);
+  expect(told.includes('It is far from sure')).toBe(sure < 20);
   expect(problems).toEqual([]);
   await page.close();
 });

@@ -648,7 +648,7 @@ export const en = {
       text: [
         'The share is called attention. It is one value per channel, the same for all places of the picture. Its mean over the channels says where a whole unit leans.',
       ],
-      number: (large: string, small: string) => `The number is the mean share of ${large} minus that of ${small}: 0 is undecided.`,
+      number: (large: string, small: string) => `The number beside a bar is the mean share of ${large} minus that of ${small}: 0 is undecided.`,
       lean: (photo: string, large: string, leaning: number, units: number) => `For “${photo}”, ${leaning} of ${units} units ${agreed('lean', leaning)} to ${large}.`,
       ends: (most: string, high: number, least: string, low: number) => `${most} stands highest with ${signed(high)}, ${least} lowest with ${signed(low)}.`,
       channels: (unit: string, large: string, preferring: number, channels: number) =>
@@ -671,6 +671,7 @@ export const en = {
       guesses: 'Best guesses',
       all: (zoom: number, large: string, following: number, photos: number) =>
         `In ${following} of these ${photos} photos more than half of the units move towards ${large} between 1× and ${shortTimes(zoom)}. One photo may go either way; the paper averages over a whole data set.`,
+      card: 'What this network does on average over many photos: its model card',
     },
     own: {
       name: 'Your photo',
@@ -683,6 +684,7 @@ export const en = {
       didUnnamed: (zoom: number) => `What the network did with your photo at ${times(zoom)}`,
       guess: (label: string, probability: number, classes: number) =>
         `Of the ${whole(classes)} things that it knows, it finds ${shortLabel(label)} most likely: ${percent(probability)}.`,
+      unsure: 'It is far from sure: the photo may show something that it has never learned.',
       more: 'Look further',
       views: {
         zoom: 'zoom and move about, every unit against the zoom',

@@ -626,7 +626,7 @@ export const ja: Strings = {
       text: [
         'この割合を注意（アテンション）と呼びます。チャンネルごとに1つの値で、画像のどの場所でも同じです。チャンネルについて平均すると、ユニット全体がどちらに傾いているかが分かります。',
       ],
-      number: (large, small) => `数値は、${large}の平均の割合から${small}のものを引いた値です。0ならどちらにも傾いていません。`,
+      number: (large, small) => `棒の横の数値は、${large}の平均の割合から${small}のものを引いた値です。0ならどちらにも傾いていません。`,
       lean: (photo, large, leaning, units) => `「${photo}」では、${units}ユニット中${leaning}ユニットが${large}に傾いています。`,
       ends: (most, high, least, low) => `最も高いのは${most}の${signed(high)}、最も低いのは${least}の${signed(low)}です。`,
       channels: (unit, large, preferring, channels) =>
@@ -648,6 +648,7 @@ export const ja: Strings = {
       guesses: '予測の上位',
       all: (zoom, large, following, photos) =>
         `この${photos}枚のうち${following}枚では、1倍から${shortTimes(zoom)}にかけて半数を超えるユニットが${large}寄りに動きます。1枚ずつではどちらにもなりえます。論文はデータセット全体で平均しています。`,
+      card: '多くの写真で平均するとどうなるか：このネットワークのモデルカード（英語）',
     },
     own: {
       name: 'あなたの写真',
@@ -658,6 +659,7 @@ export const ja: Strings = {
       didUnnamed: (zoom) => `${times(zoom)}のあなたの写真にネットワークがしたこと`,
       guess: (label, probability, classes) =>
         `知っている${whole(classes)}種類のうち、最もありそうなのは${shortLabel(label)}（${percent(probability)}）だと見ています。`,
+      unsure: '確信はほとんどありません。学習したことのないものが写っているのかもしれません。',
       more: 'さらに見る',
       views: {
         zoom: 'ズームと移動、ズームに対する全ユニットの動き',
