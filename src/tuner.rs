@@ -66,6 +66,9 @@ pub(crate) async fn tune(
             steps.entry(name).or_insert(step);
         }
     }
+    if steps.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let candidates = |step: usize| shapes[step].map(|shape| shape.candidates()).unwrap_or_default();
     let rounds = steps.values().map(|&step| candidates(step).len()).max().unwrap_or(0);
     let expected = results(graph, runner, known).await?;

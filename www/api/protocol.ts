@@ -12,6 +12,7 @@ import type {
   Result,
   SessionInfo,
   TensorInput,
+  Tuning,
   WeightPrecision,
 } from './types.js';
 
@@ -29,6 +30,7 @@ export interface OpenRequest {
   backend: BackendChoice;
   /** How the weights are kept in memory. */
   precision: WeightPrecision;
+  tunings: readonly Tuning[];
 }
 
 /** A photo that a request is about, and which others the worker may forget. */
@@ -77,8 +79,9 @@ export interface TensorFieldRequest {
   options: FieldOptions;
 }
 
+/** Times every layer, or tunes the kernels. */
 export interface BenchmarkRequest {
-  type: 'benchmark';
+  type: 'benchmark' | 'tune';
   /** Height and width; the network's where absent. */
   size?: readonly [number, number];
   batch: number;
@@ -116,6 +119,7 @@ export type Reply =
   | { type: 'results'; results: Result[]; dispatches: number }
   | { type: 'field'; field: ReceptiveField; dispatches: number }
   | { type: 'benchmarked'; benchmark: Benchmark }
+  | { type: 'tuned'; tuning: Tuning; info: SessionInfo }
   | { type: 'failed'; code: ErrorCode; message: string }
   /** Something threw outside any request: nothing that follows can be trusted. */
   | { type: 'crashed'; message: string };
