@@ -5,7 +5,7 @@ import { codeOf, messageOf, SklensError } from './error.js';
 import { LazyModule } from './lazy.js';
 import { checkPixels, statedSize } from './pixels.js';
 import type * as PicturesModule from './pictures.js';
-import type { BenchmarkRequest, OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
+import type { Measured, OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
 import type * as ReadersModule from './readers.js';
 import type { BackendChoice, Inspection, Progress, Tuning } from './types.js';
 
@@ -204,7 +204,7 @@ export class Host {
 }
 
 /** Height and width that a request is about. */
-function size({ size }: BenchmarkRequest, engine: Engine): readonly [number, number] {
+function size({ size }: Measured, engine: Engine): readonly [number, number] {
   return size ?? engine.info().inputSize;
 }
 

@@ -79,12 +79,19 @@ export interface TensorFieldRequest {
   options: FieldOptions;
 }
 
-/** Times every layer, or tunes the kernels. */
-export interface BenchmarkRequest {
-  type: 'benchmark' | 'tune';
+/** Which inputs times are measured for. */
+export interface Measured {
   /** Height and width; the network's where absent. */
   size?: readonly [number, number];
   batch: number;
+}
+
+export interface BenchmarkRequest extends Measured {
+  type: 'benchmark';
+}
+
+export interface TuneRequest extends Measured {
+  type: 'tune';
 }
 
 export interface DescribeRequest {
@@ -105,6 +112,7 @@ export type Request =
   | FieldRequest
   | TensorFieldRequest
   | BenchmarkRequest
+  | TuneRequest
   | DescribeRequest
   | InspectRequest;
 
