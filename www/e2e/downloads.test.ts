@@ -163,7 +163,7 @@ describe('under the policy of the page', () => {
       void control.send('Fetch.fulfillRequest', { requestId, ...answer });
     });
     await control.send('Fetch.enable', { patterns: [{ urlPattern: 'https://*' }] });
-    await page.goto(site.url + (mirror && `?mirror=${encodeURIComponent(mirror)}`));
+    await page.goto(site.url + (mirror && `?mirror=${encodeURIComponent(mirror)}`), { timeout: 120_000 });
     await settled(page);
     await page.evaluate(() => {
       window.refused = [];

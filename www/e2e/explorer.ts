@@ -36,7 +36,7 @@ export async function openTable(section: Locator): Promise<void> {
 
 /** Opens a view by keyboard. */
 export async function openView(page: Page, name: string): Promise<void> {
-  await page.getByRole('link', { name, exact: true }).press('Enter');
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name, exact: true }).press('Enter');
   await page.locator(`nav a[aria-current=page]`, { hasText: name }).waitFor();
 }
 

@@ -48,7 +48,7 @@ test('a whole session asks for nothing but the site\'s own files and sends nothi
   const requests: { method: string; url: string; body: string | null }[] = [];
   // Those of workers are the context's, not the page's.
   context.on('request', (request) => requests.push({ method: request.method(), url: request.url(), body: request.postData() }));
-  await page.goto(site.url);
+  await page.goto(site.url, { timeout: 120_000 });
   await settled(page);
   const own: [Buffer, string, string][] = [
     [await galleryPhoto((await galleryFiles())[2] as string), 'jpg', 'image/jpeg'],
@@ -171,7 +171,7 @@ test('shipped weights of which one bit changed on the way are refused', async ()
     await route.fulfill({ response, body });
   });
   const page = await context.newPage();
-  await page.goto(site.url);
+  await page.goto(site.url, { timeout: 120_000 });
   await page.getByRole('alert').getByText(/are damaged: their SHA-256 is [0-9a-f]{64} and should be [0-9a-f]{64}/).waitFor();
   await context.close();
 });
@@ -226,12 +226,13 @@ describe('what a visitor opens stays text', () => {
     const told = { dataset: evil, licence: evil, top1: evil, top5: evil, epochs: '1', history: '[]', card: evil, note: evil };
     await drop(page, await weights({ ...told, labels: JSON.stringify(Array(200).fill(evil)) }), `${evil}.safetensors`, '');
     await page.locator('.look ol li').first().getByText(evil).waitFor({ timeout: 60_000 });
+    await settled(page);
     await drop(page, await galleryPhoto((await galleryFiles())[1] as string), `${crooked}.jpg`, 'image/jpeg');
     await page.locator('.frame img[alt*="import os"]').waitFor();
     await settled(page);
     expect(await page.locator('.look ol li').first().getAttribute('title')).toBe(evil);
-    const engine = page.locator('#engine');
-    for (const text of [`${evil} %`, `Licence: ${evil}`, evil]) await engine.getByText(text).first().waitFor();
+    // Data set, both accuracies and licence.
+    expect((await page.locator('#engine').textContent())?.split(evil)).toHaveLength(5);
     await openView(page, 'What if');
     const whatIf = page.locator('section[aria-labelledby=what-if]');
     await whatIf.getByRole('button', { name: 'All 5×5' }).click();
@@ -278,18 +279,22 @@ describe('what a visitor opens stays text', () => {
     await openView(page, 'Collections');
     await page.locator('section[aria-labelledby=collections] input[type=file]').first().setInputFiles(folder);
     const classes = page.locator('section[aria-labelledby=classes]');
-    await classes.getByText(evil).first().waitFor({ timeout: 60_000 });
+    // Names are shortened there.
+    await classes.getByText(evil.slice(0, 20)).first().waitFor({ timeout: 60_000 });
     const save = async (type: string) => {
       const download = page.waitForEvent('download');
       await classes.getByRole('button', { name: type }).click();
       return readFile(await (await download).path(), 'utf8');
     };
     const drawing = await save('SVG');
-    const elements = await page.evaluate((svg) => {
+    // The page's policy would not let it be parsed there.
+    const elsewhere = await site.browser.newPage();
+    const elements = await elsewhere.evaluate((svg) => {
       const { documentElement } = new DOMParser().parseFromString(svg, 'image/svg+xml');
       const all = [documentElement, ...documentElement.querySelectorAll('*')];
       return { names: [...new Set(all.map(({ localName }) => localName))], handlers: all.flatMap((element) => element.getAttributeNames().filter((name) => name.startsWith('on'))), text: documentElement.textContent };
     }, drawing);
+    await elsewhere.close();
     expect(elements.names).toContain('svg');
     for (const name of ['parsererror', 'script', 'img', 'foreignObject']) expect(elements.names).not.toContain(name);
     expect(elements.handlers).toEqual([]);
