@@ -83,6 +83,40 @@ test('a run of slider moves analyses the first and the last, known zooms none', 
   expect(fake.behaviour.analysed).toHaveLength(3);
 });
 
+test('analyses do not wait for frames, which show the last of them, and what is known is not asked again', async () => {
+  const frames: (() => void)[] = [];
+  vi.stubGlobal('requestAnimationFrame', (draw: () => void) => frames.push(draw));
+  const explorer = new Explorer();
+  await explorer.start();
+  await vi.waitFor(() => expect(frames).toHaveLength(1));
+  for (const zoom of [1.2, 1.3]) {
+    explorer.zoomTo(zoom);
+    await vi.waitFor(() => expect(explorer.running).toBe(false));
+  }
+  expect(fake.behaviour.analysed).toEqual([[1, 1.5, 2], [1.2], [1.3]]);
+  expect([explorer.current, explorer.settled, frames.length]).toEqual([null, false, 1]);
+  frames.splice(0).forEach((draw) => draw());
+  expect([explorer.current?.scale, explorer.sweep.length, explorer.settled]).toEqual([1.3, 3, true]);
+  const { sweep } = explorer;
+  explorer.zoomTo(1.2);
+  await vi.waitFor(() => expect(frames).toHaveLength(1));
+  frames.splice(0).forEach((draw) => draw());
+  expect(explorer.current?.scale).toBe(1.2);
+  expect(explorer.sweep).toBe(sweep);
+  expect(fake.behaviour.analysed).toHaveLength(3);
+});
+
+test('at the edge of the photo there is nothing new to analyse', async () => {
+  const explorer = await started();
+  explorer.moveTo([0, 0.5]);
+  await settled(explorer);
+  const asked = fake.behaviour.analysed.length;
+  const { undoable } = explorer;
+  explorer.moveTo([-0.2, 0.5]);
+  expect(explorer.settled).toBe(true);
+  expect([fake.behaviour.analysed.length, explorer.undoable]).toEqual([asked, undoable]);
+});
+
 test('zoom and centre stay in range', async () => {
   const explorer = await started();
   explorer.zoomTo(9);
