@@ -61,19 +61,19 @@ impl Backend {
             _ => u64::MAX,
         }
     }
-    /// Bytes of all buffers from which on a larger batch is not worth its memory.
-    fn batch_memory(&self) -> u64 {
+    /// Bytes of all buffers from which on a larger batch is not worth its memory, with that many bytes of weights.
+    fn batch_memory(&self, weights: u64) -> u64 {
         match self {
-            // Here a batch takes as long as its items one by one.
-            Self::Cpu => 256 << 20,
+            // What a cache holds, or else what is saved by reading the weights only once.
+            Self::Cpu => weights.max(16 << 20),
             Self::Gpu(_) => 2 << 30,
         }
     }
-    /// The largest batch that plans like `plan`, for other batches, should have.
+    /// The largest batch that plans like `plan`, for other batches, should have; the network has `weights` bytes of weights.
     ///
     /// # Errors
     /// `bad-option` if not even one item fits.
-    pub fn max_batch(&self, plan: &Plan) -> Result<usize> {
+    pub fn max_batch(&self, plan: &Plan, weights: u64) -> Result<usize> {
         let sizes = plan.buffer_sizes(1).into_iter().map(|floats| (floats * size_of::<f32>()) as u64);
         let (largest, total) = sizes.fold((1, 1), |(largest, total), bytes| (bytes.max(largest), total + bytes));
         let (storage, memory) = (self.max_storage(), self.max_memory());
@@ -84,7 +84,7 @@ impl Backend {
                 self.name()
             )));
         }
-        let worthwhile = (self.batch_memory() / total).max(1);
+        let worthwhile = (self.batch_memory(weights) / total).max(1);
         Ok((storage / largest).min(worthwhile).min(Lowering::MAX_WORKGROUPS as u64) as usize)
     }
 }
@@ -343,14 +343,17 @@ mod tests {
     fn batches_stay_within_the_memory_that_they_are_worth() {
         let batch = |name: &str, side: usize| {
             let network = preset(name).unwrap();
-            let plan = Plan::new(&network.graph([side, side], 10).unwrap(), &PlanOptions::batch(1)).unwrap();
-            let batch = Backend::Cpu.max_batch(&plan).unwrap();
+            let graph = network.graph([side, side], 10).unwrap();
+            let plan = Plan::new(&graph, &PlanOptions::batch(1)).unwrap();
+            let batch = Backend::Cpu.max_batch(&plan, graph.weight_bytes()).unwrap();
             let bytes: usize = plan.buffer_sizes(batch).iter().map(|floats| floats * 4).sum();
-            assert!(batch == 1 || bytes as u64 <= Backend::Cpu.batch_memory(), "{name}: {batch} items, {bytes} bytes");
+            let most = Backend::Cpu.batch_memory(graph.weight_bytes());
+            assert!(batch == 1 || bytes as u64 <= most, "{name}: {batch} items, {bytes} bytes");
             batch
         };
         assert!(batch("sknet50", 512) > 1);
-        assert!(batch("sk_shufflenet_v2_x0_5", 64) > 64);
+        assert!(batch("sk_shufflenet_v2_x0_5", 64) > 16);
+        assert!((2..8).contains(&batch("sk_shufflenet_v2_x1_0", 224)));
         assert_eq!(batch("sknet29_cifar10", 512), 1);
     }
 }

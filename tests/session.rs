@@ -41,12 +41,12 @@ fn refusal(tensor: &str, values: Option<f32>, metadata: &[(&str, &str)]) -> Erro
 
 #[test]
 fn a_split_batch_gives_what_its_items_give() {
-    let (batch, side) = (24, 512);
+    let (batch, side) = (24, 224);
     let item = 3 * side * side;
     let input = fill("input", &[batch, 3, side, side]);
     let graph = preset(DEFAULT_MODEL).expect("preset").graph([side, side], 200).expect("graph");
     let plan = Plan::new(&graph, &PlanOptions::batch(1)).expect("plan");
-    let most = Backend::Cpu.max_batch(&plan).expect("batch");
+    let most = Backend::Cpu.max_batch(&plan, graph.weight_bytes()).expect("batch");
     assert!((2..batch).contains(&most), "{most} items make a batch");
     let mut session = open(Source::Static(bundled())).expect("session");
     let all = block_on(session.analyze_tensor(&input, [batch, 3, side, side])).expect("analysis");

@@ -49,15 +49,15 @@ pub fn widen(halves: &[f16], wide: &mut Vec<f32>) {
 }
 
 #[cfg(target_arch = "wasm32")]
-pub use wasm::{Lanes, load, mul_add_lanes, splat, store};
+pub use wasm::{Lanes, add_lanes, load, mul_add_lanes, splat, store};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use plain::{Lanes, load, mul_add_lanes, splat, store};
+pub use plain::{Lanes, add_lanes, load, mul_add_lanes, splat, store};
 
 #[cfg(target_arch = "wasm32")]
 mod wasm {
     use pulp::Simd;
-    use std::arch::wasm32::{f32x4, f32x4_splat, v128};
+    use std::arch::wasm32::{f32x4, f32x4_add, f32x4_splat, v128};
 
     /// Four floats in a register.
     pub type Lanes = v128;
@@ -74,13 +74,19 @@ mod wasm {
         f32x4_splat(v)
     }
 
+    /// `a + b`.
+    #[inline(always)]
+    pub fn add_lanes(a: Lanes, b: Lanes) -> Lanes {
+        f32x4_add(a, b)
+    }
+
     /// `a · b + c`; fused if the module is built for relaxed SIMD.
     #[inline(always)]
     pub fn mul_add_lanes<S: Simd>(a: Lanes, b: Lanes, c: Lanes) -> Lanes {
         #[cfg(target_feature = "relaxed-simd")]
         return std::arch::wasm32::f32x4_relaxed_madd(a, b, c);
         #[cfg(not(target_feature = "relaxed-simd"))]
-        return std::arch::wasm32::f32x4_add(std::arch::wasm32::f32x4_mul(a, b), c);
+        return f32x4_add(std::arch::wasm32::f32x4_mul(a, b), c);
     }
 
     /// The lanes as an array.
@@ -110,6 +116,12 @@ mod plain {
     #[inline(always)]
     pub fn splat(v: f32) -> Lanes {
         [v; 4]
+    }
+
+    /// `a + b`.
+    #[inline(always)]
+    pub fn add_lanes(a: Lanes, b: Lanes) -> Lanes {
+        from_fn(|i| a[i] + b[i])
     }
 
     /// `a · b + c`; fused where `S` has an instruction for it.

@@ -54,6 +54,11 @@ impl Graph {
         self.parameters().iter().filter(|p| p.learned).map(|p| p.shape.iter().map(|&n| n as u64).product::<u64>()).sum()
     }
 
+    /// Bytes of the learned parameters as f32.
+    pub fn weight_bytes(&self) -> u64 {
+        self.parameter_count() * size_of::<f32>() as u64
+    }
+
     /// Multiply-adds of convolutions and fully connected layers for one picture, without Select.
     pub fn macs(&self) -> u64 {
         self.nodes

@@ -204,7 +204,7 @@ impl Session {
         self.gradients.truncate(KEPT_GRADIENTS - 1);
         let InputGradient { graph, seed } = forward.input_gradient(forward.units[key.unit].output, key.attention)?;
         let plan = Plan::new(&graph, &PlanOptions::batch(1))?;
-        self.backend.max_batch(&plan)?;
+        self.backend.max_batch(&plan, graph.weight_bytes())?;
         let constants = Rc::new(load(&self.backend, self.precision, &plan, &self.checkpoint, &mut |_| ()).await?);
         let runner = Runner::new(&self.backend, plan, constants).await?;
         self.gradients.push_front((key, Gradient { seed, prepared: Prepared::new(graph, runner) }));

@@ -53,7 +53,9 @@ impl Session {
             true => Vec::new(),
             false => run.retain(&self.network.graph(size, self.classes)?),
         };
-        let most = self.max_batch(size, &retain)?.min(batch);
+        let most = self.max_batch(size, &retain)?;
+        // As many batches as that needs, all of nearly one size.
+        let most = batch.div_ceil(batch.div_ceil(most));
         let item = size[0] * size[1] * LANES;
         let mut input = vec![0.0; most * item];
         let mut results = Vec::new();
@@ -76,7 +78,8 @@ impl Session {
             return Ok(batch);
         }
         let options = PlanOptions { retain: retain.to_vec(), ..PlanOptions::batch(1) };
-        let batch = self.backend.max_batch(&Plan::new(&self.network.graph(size, self.classes)?, &options)?)?;
+        let graph = self.network.graph(size, self.classes)?;
+        let batch = self.backend.max_batch(&Plan::new(&graph, &options)?, graph.weight_bytes())?;
         self.max_batches.insert(key, batch);
         Ok(batch)
     }

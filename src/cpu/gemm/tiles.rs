@@ -5,7 +5,7 @@
 //! from front to back.
 
 use super::Matrix;
-use crate::cpu::simd::{Lanes, Quad, load, mul_add_lanes, splat, store};
+use crate::cpu::simd::{Lanes, Quad, add_lanes, load, mul_add_lanes, splat, store};
 use crate::plan::LANES;
 use pulp::Scalar;
 use std::array::from_fn;
@@ -76,7 +76,7 @@ fn row<const Q: usize>(a: &[f32], b: &[[Quad; Q]], c: &mut [f32]) {
     }
     add_products(&mut sums, rest_of_a, rest_of_b);
     for (q, c) in c.as_chunks_mut::<LANES>().0.iter_mut().enumerate().take(Q) {
-        let total = sums.iter().fold(load(*c), |total, sums| mul_add_lanes::<Scalar>(splat(1.0), sums[q], total));
+        let total = sums.iter().fold(load(*c), |total, sums| add_lanes(sums[q], total));
         *c = store(total);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{SkBranches, Sparsity};
 use crate::cpu::CpuContext;
-use crate::cpu::simd::{Lanes, Quad, load, mul_add_lanes, multiply_add_quad, relu, splat, store};
+use crate::cpu::simd::{Lanes, Quad, add_lanes, load, multiply_add_quad, relu, splat, store};
 use crate::graph::Conv2d;
 use crate::plan::{LANES, View};
 use pulp::{Arch, Simd, WithSimd};
@@ -19,12 +19,15 @@ struct Planes {
     /// Positions of a quad.
     len: usize,
     width: usize,
+    /// Zeros on each side.
+    border: usize,
 }
 
 impl Planes {
-    #[inline(always)]
-    fn new(x: &View, n: usize, values: &[f32], border: usize, columns: usize) -> Self {
-        let width = (x.width + 2 * border).max(columns);
+    /// With at least as many columns as a tile needs.
+    fn new(step: &SkBranches, x: &View, n: usize, values: &[f32]) -> Self {
+        let border = step.convs.iter().map(|c| c.padding).max().unwrap_or(0);
+        let width = (x.width.max(WIDE * step.convs[0].stride)) + 2 * border;
         let len = width * (x.height + 2 * border);
         let mut planes = vec![[0.0; LANES]; x.quads() * len];
         for row in 0..x.height {
@@ -36,7 +39,7 @@ impl Planes {
                 }
             }
         }
-        Self { values: planes, len, width }
+        Self { values: planes, len, width, border }
     }
 
     /// Where the taps of a pixel lie, from its first one on: tap by tap in each of `quads` successive planes.
@@ -59,7 +62,9 @@ pub(super) fn run(step: &SkBranches, context: &mut CpuContext) {
             for n in 0..batch {
                 let (u, partial_sums) = (&mut *u, &mut *partial_sums);
                 let sparsity = step.sparsity();
-                let item = Item { step, sparsity, x, values, weights, biases, branches, u, sums, partial_sums, n };
+                let planes = &Planes::new(step, x, n, values);
+                let taps: &Vec<_> = &step.convs.iter().map(|conv| planes.taps(conv, sparsity.count)).collect();
+                let item = Item { step, sparsity, planes, taps, weights, biases, branches, u, sums, partial_sums, n };
                 match (step.convs[0].stride, sparsity.is_depthwise()) {
                     (1, true) => arch.dispatch(Specialised::<1, 1>(item)),
                     (1, false) => arch.dispatch(Specialised::<1, LANES>(item)),
@@ -75,8 +80,9 @@ pub(super) fn run(step: &SkBranches, context: &mut CpuContext) {
 struct Item<'a> {
     step: &'a SkBranches,
     sparsity: Sparsity,
-    x: &'a View,
-    values: &'a [f32],
+    planes: &'a Planes,
+    /// [`Planes::taps`] of each branch.
+    taps: &'a [Vec<usize>],
     weights: &'a [Quad],
     biases: &'a [Quad],
     branches: &'a [&'a View],
@@ -108,11 +114,8 @@ impl<const STRIDE: usize, const ROWS: usize> WithSimd for Specialised<'_, STRIDE
 impl Item<'_> {
     #[inline(always)]
     fn run<S: Simd, const STRIDE: usize, const ROWS: usize, const PIXELS: usize>(self) {
-        let Self { step, sparsity, x, values, weights, biases, branches, u, sums, partial_sums, n } = self;
-        let border = step.convs.iter().map(|c| c.padding).max().unwrap_or(0);
+        let Self { step, sparsity, planes, taps, weights, biases, branches, u, sums, partial_sums, n } = self;
         let (height, width) = (branches[0].height, branches[0].width);
-        let planes = Planes::new(x, n, values, border, (width.max(PIXELS) - 1) * STRIDE + 2 * border + 1);
-        let taps: Vec<Vec<usize>> = step.convs.iter().map(|conv| planes.taps(conv, sparsity.count)).collect();
         let per_quad = taps[0].len() * ROWS;
         for part in 0..sums.positions() {
             partial_sums[sums.offset(n, part, 0)..][..sparsity.quads * LANES].fill(0.0);
@@ -120,21 +123,24 @@ impl Item<'_> {
         for quad in 0..sparsity.quads {
             let input = &planes.values[sparsity.first(quad) * planes.len..][..sparsity.count * planes.len];
             let mut total = splat(0.0);
-            for (m, ((view, conv), taps)) in branches.iter().zip(&step.convs).zip(&taps).enumerate() {
+            for (m, ((view, conv), taps)) in branches.iter().zip(&step.convs).zip(taps).enumerate() {
                 let index = m * sparsity.quads + quad;
                 let weights = weights[index * per_quad..][..per_quad].as_chunks::<ROWS>().0;
                 let bias = load(biases[index]);
-                let inset = border - conv.padding;
+                let inset = planes.border - conv.padding;
                 for row in 0..height {
                     let line = (row * STRIDE + inset) * planes.width + inset;
                     for column in (0..width).step_by(PIXELS) {
                         // The last tile of a row computes some pixels again.
                         let first = column.min(width.saturating_sub(PIXELS));
                         let tile = tile::<S, STRIDE, ROWS, PIXELS>(input, line + first * STRIDE, taps, weights, bias);
-                        for (pixel, sum) in tile.iter().enumerate().take(width).skip(column - first) {
-                            let value = store(*sum).map(relu);
-                            total = mul_add_lanes::<S>(splat(1.0), load(value), total);
-                            u[view.offset(n, row * width + first + pixel, quad)..][..LANES].copy_from_slice(&value);
+                        let start = view.offset(n, row * width + first, quad);
+                        for (pixel, sum) in tile.into_iter().enumerate() {
+                            if (column - first..width).contains(&pixel) {
+                                let value = store(sum).map(relu);
+                                total = add_lanes(load(value), total);
+                                u[start + pixel * view.stride * LANES..][..LANES].copy_from_slice(&value);
+                            }
                         }
                     }
                 }
