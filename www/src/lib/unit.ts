@@ -68,7 +68,7 @@ export function insideTables({ unit, pooled, z, logits, attention }: UnitInside,
       rows: Array.from(pooled, (mean, channel) => ({ name: String(channel + 1), values: [mean, ...ofBranches(logits, channel), ...ofBranches(attention, channel)] })),
       format,
     },
-    z: { columns: ['', network.z], rows: Array.from(z, (value, place) => ({ name: String(place + 1), values: [value] })), format },
+    z: { columns: [network.place, network.z], rows: Array.from(z, (value, place) => ({ name: String(place + 1), values: [value] })), format },
   };
 }
 

@@ -411,7 +411,9 @@ export const en = {
     compareChart: (unit: string) => `Three heat maps: the receptive field of ${unit} with the smallest kernels, as the network decides, and with the largest`,
     compared: (network: number, small: string, smallest: number, large: string, largest: number) =>
       `The square that holds 90 % of the heat is ${network} pixels wide as the network decides, ${smallest} with ${small} everywhere and ${largest} with ${large} everywhere.`,
+    compareTable: 'Widths with other attention as a table',
     average: 'Averaged over many photos',
+    averageTable: 'Mean widths as a table',
     averageLead: 'One photo shows much of itself. The mean over many, each seen at the middle, shows what is the unit’s own; RepLKNet’s script measures effective receptive fields in this way.',
     averageOf: (photos: number, unit: string, zoom: string) => `${unit} at ${zoom}, mean of ${photos === 1 ? 'one photo' : `${whole(photos)} photos`}.`,
     averageChart: (unit: string) => `Three heat maps: the mean receptive field of ${unit} with the smallest kernels, as the network decides, and with the largest`,
@@ -557,6 +559,7 @@ export const en = {
     output: (channel: number) => `Output, channel ${channel}`,
     pooled: 'pooled vector s',
     z: 'squeezed vector z',
+    place: 'Number',
     zTable: (unit: string) => `z of ${unit} as a table`,
     channelsTable: (unit: string) => `s, logits and shares of every channel of ${unit} as a table`,
     logits: (kernel: string) => `logits ${kernel}`,

@@ -399,7 +399,9 @@ export const ja: Strings = {
     compareChart: (unit) => `3枚のヒートマップ：${unit}の受容野。最小のカーネルだけ、ネットワークの判断、最大のカーネルだけ`,
     compared: (network, small, smallest, large, largest) =>
       `熱の90%を含む正方形の幅は、ネットワークの判断で${network}画素、すべて${small}なら${smallest}画素、すべて${large}なら${largest}画素です。`,
+    compareTable: '注意を変えたときの幅を表で見る',
     average: '多くの写真での平均',
+    averageTable: '平均の幅を表で見る',
     averageLead: '1枚の写真では、その写真の内容が強く出ます。多くの写真をそれぞれ中央で見て平均すると、ユニットそのものの性質が現れます。RepLKNetのスクリプトも、有効受容野をこの方法で測ります。',
     averageOf: (photos, unit, zoom) => `${zoom}での${unit}、${whole(photos)}枚の写真の平均。`,
     averageChart: (unit) => `3枚のヒートマップ：${unit}の平均の受容野。最小のカーネルだけ、ネットワークの判断、最大のカーネルだけ`,
@@ -544,6 +546,7 @@ export const ja: Strings = {
     output: (channel) => `出力、チャンネル${channel}`,
     pooled: 'プーリング後のベクトル s',
     z: '縮めたベクトル z',
+    place: '番号',
     zTable: (unit) => `${unit}の z を表で見る`,
     channelsTable: (unit) => `${unit}の各チャンネルの s、ロジット、割合を表で見る`,
     logits: (kernel) => `${kernel}のロジット`,
