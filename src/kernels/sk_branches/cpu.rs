@@ -101,9 +101,9 @@ impl<const STRIDE: usize, const ROWS: usize> WithSimd for Specialised<'_, STRIDE
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
         let width = self.0.branches[0].width;
-        // A tile costs about what one pixel more would.
+        // A tile costs about what one pixel more would. A unit with a stride is the first of its stage: not worth more code.
         let cost = |pixels: usize| width.div_ceil(pixels) * (pixels + 1);
-        if cost(WIDE) <= cost(NARROW) {
+        if STRIDE == 1 && cost(WIDE) <= cost(NARROW) {
             self.0.run::<S, STRIDE, ROWS, WIDE>();
         } else {
             self.0.run::<S, STRIDE, ROWS, NARROW>();
