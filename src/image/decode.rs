@@ -99,14 +99,14 @@ pub(super) fn orientation(exif: &[u8]) -> u32 {
 }
 
 pub(super) fn check_pixels(width: u64, height: u64) -> Result<()> {
-    if width.saturating_mul(height) > MAX_PIXELS { Err(too_large(width, height)) } else { Ok(()) }
+    // Sides within the limit have a product within u64.
+    let fits = width.max(height) <= MAX_PIXELS && width * height <= MAX_PIXELS;
+    if fits { Ok(()) } else { Err(too_large(width, height)) }
 }
 
 pub(super) fn too_large(width: u64, height: u64) -> Error {
-    Error::bad_image(format!(
-        "the picture has {width}×{height} pixels; use one of at most {} megapixels",
-        MAX_PIXELS / 1_000_000
-    ))
+    // The limit in words: a number to format would cost bytes in the first module.
+    Error::bad_image(format!("the picture has {width}×{height} pixels; use one of at most 144 megapixels"))
 }
 
 pub(super) fn truncated(format: Format) -> Error {

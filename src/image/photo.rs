@@ -102,14 +102,9 @@ impl Photo {
 }
 
 fn check_length(length: usize, width: usize, height: usize, channels: usize) -> Result<()> {
-    if width == 0 || height == 0 {
-        return Err(Error::bad_image(format!("the picture is empty ({width}×{height}); it needs at least one pixel")));
-    }
     check_pixels(width as u64, height as u64)?;
-    if width * height * channels != length {
-        return Err(Error::bad_image(format!(
-            "a {width}×{height} picture with {channels} bytes a pixel does not fit into {length} bytes"
-        )));
+    if length == 0 || width * height * channels != length {
+        return Err(Error::bad_image(format!("{length} bytes are no {width}×{height} picture")));
     }
     Ok(())
 }
