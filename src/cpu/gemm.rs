@@ -57,13 +57,14 @@ fn extent(rows: usize, columns: usize, stride: usize) -> usize {
     if rows == 0 { 0 } else { (rows - 1) * stride + columns }
 }
 
-/// Puts the `rows × columns` matrix at the start of `values` into the order in which [`affine`] reads its right matrix.
-pub fn arrange<T: Copy>(values: &mut Vec<T>, rows: usize, columns: usize) {
+/// Puts the `rows × columns` matrix at the start of `values`, whose elements have `size` bytes, into the order in which
+/// [`affine`] reads its right matrix.
+pub fn arrange(values: &mut [u8], rows: usize, columns: usize, size: usize) {
     #[cfg(target_arch = "wasm32")]
-    tiles::arrange(values, rows, columns);
+    tiles::arrange(values, rows, columns, size);
     // The crate reads rows.
     #[cfg(not(target_arch = "wasm32"))]
-    let _ = (values, rows, columns);
+    let _ = (values, rows, columns, size);
 }
 
 /// `out = act(a · b + bias + residual)` for a of m × k and b of k × n, which is [`arrange`]d; n is a multiple of 4.
@@ -143,7 +144,7 @@ mod tests {
     use super::*;
 
     /// An implementation, and how it wants its right matrix.
-    type Product = (AddProduct, fn(&mut Vec<f32>, usize, usize));
+    type Product = (AddProduct, fn(&mut [u8], usize, usize, usize));
 
     #[test]
     fn multiplies_strided_rows() {
@@ -166,7 +167,7 @@ mod tests {
             let results = products.map(|(add_product, arrange)| {
                 let matrix = Matrix { values: &a, stride: sa };
                 let (mut c, mut b) = (before.clone(), b.clone());
-                arrange(&mut b, k, n);
+                arrange(bytemuck::cast_slice_mut(&mut b), k, n, size_of::<f32>());
                 let mut out = Output { values: &mut c, stride: sc, slots: &slots };
                 check([m, k, n], matrix, &b, finish, &out);
                 product(add_product, [m, k, n], matrix, &b, finish, &mut out);
@@ -192,7 +193,7 @@ mod tests {
         for [m, k, n] in [[1, 1, 4], [3, 2, 4], [7, 5, 8]] {
             let ones = |rows, columns, stride| vec![1.0_f32; extent(rows, columns, stride)];
             let (a, mut b) = (ones(m, k, k + 1), ones(k, n, n));
-            arrange(&mut b, k, n);
+            arrange(bytemuck::cast_slice_mut(&mut b), k, n, size_of::<f32>());
             let finish = Finish { bias: &vec![0.5; n], residual: None, relu: false };
             let stride = n + 3;
             let mut c = vec![0.25; extent(m, n, stride)];

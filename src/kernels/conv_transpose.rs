@@ -121,7 +121,7 @@ impl ConvTranspose {
         for taps in blocks(taps, MIN_COLUMNS.div_ceil(columns)) {
             let stride = taps.len() * columns;
             let mut beside = beside(&weights[taps.start * rows * columns..], taps.len(), rows, columns);
-            arrange(&mut beside, rows, stride);
+            arrange(bytemuck::cast_slice_mut(&mut beside), rows, stride, size_of::<f32>());
             let (bias, slots) = (vec![0.0; stride], Vec::from_iter(0..(stride / LANES) as u32));
             let finish = Finish { bias: &bias, residual: None, relu: false };
             let height = (PANEL / stride).clamp(32, 256);

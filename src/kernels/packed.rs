@@ -37,11 +37,12 @@ impl Packed {
 
     /// [`gemm::arrange`] of weights.
     pub fn arrange(&mut self, rows: usize, columns: usize) {
-        match self {
-            Self::Weights(values) | Self::F32(values) => gemm::arrange(values, rows, columns),
-            Self::Halves(values) => gemm::arrange(values, rows, columns),
-            Self::U32(_) => {}
-        }
+        let (values, size) = match self {
+            Self::Weights(values) | Self::F32(values) => (bytemuck::cast_slice_mut(values), size_of::<f32>()),
+            Self::Halves(values) => (bytemuck::cast_slice_mut(values), size_of::<f16>()),
+            Self::U32(_) => return,
+        };
+        gemm::arrange(values, rows, columns, size);
     }
 
     /// The constant as it is kept in memory. Weights that f16 cannot hold stay f32.

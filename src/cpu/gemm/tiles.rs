@@ -20,14 +20,17 @@ const DEPTH: usize = 512;
 const UNROLLED: usize = 4;
 
 /// [`super::arrange`].
-pub(super) fn arrange<T: Copy>(values: &mut Vec<T>, rows: usize, columns: usize) {
-    let mut arranged = Vec::with_capacity(values.len());
-    for column in (0..columns).step_by(QUADS * LANES) {
-        let width = (columns - column).min(QUADS * LANES);
-        values.chunks_exact(columns).take(rows).for_each(|row| arranged.extend_from_slice(&row[column..][..width]));
+pub(super) fn arrange(values: &mut [u8], rows: usize, columns: usize, size: usize) {
+    let (stride, widest) = (columns * size, QUADS * LANES * size);
+    let before = values[..rows * stride].to_vec();
+    let mut at = 0;
+    for column in (0..stride).step_by(widest) {
+        let width = (stride - column).min(widest);
+        for row in before.chunks_exact(stride) {
+            values[at..at + width].copy_from_slice(&row[column..][..width]);
+            at += width;
+        }
     }
-    arranged.extend_from_slice(&values[rows * columns..]);
-    *values = arranged;
 }
 
 /// `c += a · b` for matrices that were checked, b in panels.

@@ -101,9 +101,10 @@ impl<const STRIDE: usize, const ROWS: usize> WithSimd for Specialised<'_, STRIDE
     #[inline(always)]
     fn with_simd<S: Simd>(self, _simd: S) {
         let width = self.0.branches[0].width;
-        // A tile costs about what one pixel more would. A unit with a stride is the first of its stage: not worth more code.
+        // A tile costs about what one pixel more would. Units with a stride are few, depthwise ones
+        // bound by what they load: not worth more code.
         let cost = |pixels: usize| width.div_ceil(pixels) * (pixels + 1);
-        if STRIDE == 1 && cost(WIDE) <= cost(NARROW) {
+        if STRIDE == 1 && ROWS != 1 && cost(WIDE) <= cost(NARROW) {
             self.0.run::<S, STRIDE, ROWS, WIDE>();
         } else {
             self.0.run::<S, STRIDE, ROWS, NARROW>();
