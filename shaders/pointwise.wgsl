@@ -1,12 +1,9 @@
-// y = act(W·x + b + residual): a 1×1 convolution. Each thread computes COLUMNS quads, BLOCK apart, of PIXELS
-// successive output positions.
+// y = act(W·x + b + residual): a 1×1 convolution. Each thread computes one quad of PIXELS successive output positions.
 // With BRANCHES, x = Σ a·U over the branches of an SK unit.
-// Grid: x over blocks of BLOCK · COLUMNS quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
+// Grid: x over blocks of BLOCK quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
 
 // 1, 2, 4 or 8.
 override PIXELS: u32 = 8u;
-// 1, 2 or 4.
-override COLUMNS: u32 = 1u;
 override BLOCK: u32 = 8u;
 override X_QUADS: u32 = 1u;
 override Y_QUADS: u32 = 1u;
@@ -78,23 +75,9 @@ fn load(item: u32, start: u32, k: u32) -> vec4f {
   return sum;
 }
 
-// The 4×4 weights of the lanes of a quad of x, whose first row starts at `row`.
-fn block(row: u32, quad: u32) -> mat4x4f {
-  let i = row + min(quad, Y_QUADS - 1u);
-  return mat4x4f(weight(i), weight(i + Y_QUADS), weight(i + 2u * Y_QUADS), weight(i + 3u * Y_QUADS));
-}
-
-fn bias(quad: u32) -> vec4f {
-  return weight(X_QUADS * 4u * Y_QUADS + min(quad, Y_QUADS - 1u));
-}
-
-fn store(item: u32, position: u32, quad: u32, sum: vec4f) {
-  if (position >= POSITIONS || quad >= Y_QUADS) {
+fn store(item: u32, position: u32, quad: u32, slot: u32, sum: vec4f) {
+  if (position >= POSITIONS) {
     return;
-  }
-  var slot = quad;
-  if (Y_TABLE != 0u) {
-    slot = table[X_QUADS + quad];
   }
   var result = sum;
   if (RESIDUAL != 0u) {
@@ -108,7 +91,7 @@ fn store(item: u32, position: u32, quad: u32, sum: vec4f) {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  let quad = group.x * BLOCK * COLUMNS + local % BLOCK;
+  let quad = group.x * BLOCK + local % BLOCK;
   let first = (group.y * (64u / BLOCK) + local / BLOCK) * PIXELS;
   if (quad >= Y_QUADS || first >= POSITIONS) {
     return;
@@ -122,189 +105,54 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let p5 = address(item, first + 5u);
   let p6 = address(item, first + 6u);
   let p7 = address(item, first + 7u);
-  var a0 = bias(quad);
-  var a1 = a0;
-  var a2 = a0;
-  var a3 = a0;
-  var a4 = a0;
-  var a5 = a0;
-  var a6 = a0;
-  var a7 = a0;
-  var b0 = bias(quad + BLOCK);
-  var b1 = b0;
-  var b2 = b0;
-  var b3 = b0;
-  var b4 = b0;
-  var b5 = b0;
-  var b6 = b0;
-  var b7 = b0;
-  var c0 = bias(quad + 2u * BLOCK);
-  var c1 = c0;
-  var c2 = c0;
-  var c3 = c0;
-  var c4 = c0;
-  var c5 = c0;
-  var c6 = c0;
-  var c7 = c0;
-  var d0 = bias(quad + 3u * BLOCK);
-  var d1 = d0;
-  var d2 = d0;
-  var d3 = d0;
-  var d4 = d0;
-  var d5 = d0;
-  var d6 = d0;
-  var d7 = d0;
+  let bias = weight(X_QUADS * 4u * Y_QUADS + quad);
+  var s0 = bias;
+  var s1 = bias;
+  var s2 = bias;
+  var s3 = bias;
+  var s4 = bias;
+  var s5 = bias;
+  var s6 = bias;
+  var s7 = bias;
+  var row = quad;
   for (var q = 0u; q < X_QUADS; q++) {
     var k = q;
     if (X_TABLE != 0u) {
       k = table[q];
     }
-    var x0 = vec4f(0.0);
-    var x1 = vec4f(0.0);
-    var x2 = vec4f(0.0);
-    var x3 = vec4f(0.0);
-    var x4 = vec4f(0.0);
-    var x5 = vec4f(0.0);
-    var x6 = vec4f(0.0);
-    var x7 = vec4f(0.0);
-    x0 = load(item, p0, k);
+    let w = mat4x4f(weight(row), weight(row + Y_QUADS), weight(row + 2u * Y_QUADS), weight(row + 3u * Y_QUADS));
+    row += 4u * Y_QUADS;
+    s0 += w * load(item, p0, k);
     if (PIXELS > 1u) {
-      x1 = load(item, p1, k);
+      s1 += w * load(item, p1, k);
     }
     if (PIXELS > 2u) {
-      x2 = load(item, p2, k);
-      x3 = load(item, p3, k);
+      s2 += w * load(item, p2, k);
+      s3 += w * load(item, p3, k);
     }
     if (PIXELS > 4u) {
-      x4 = load(item, p4, k);
-      x5 = load(item, p5, k);
-      x6 = load(item, p6, k);
-      x7 = load(item, p7, k);
-    }
-    let row = q * 4u * Y_QUADS;
-    let wa = block(row, quad);
-    a0 += wa * x0;
-    if (PIXELS > 1u) {
-      a1 += wa * x1;
-    }
-    if (PIXELS > 2u) {
-      a2 += wa * x2;
-      a3 += wa * x3;
-    }
-    if (PIXELS > 4u) {
-      a4 += wa * x4;
-      a5 += wa * x5;
-      a6 += wa * x6;
-      a7 += wa * x7;
-    }
-    if (COLUMNS > 1u) {
-      let wb = block(row, quad + BLOCK);
-      b0 += wb * x0;
-      if (PIXELS > 1u) {
-        b1 += wb * x1;
-      }
-      if (PIXELS > 2u) {
-        b2 += wb * x2;
-        b3 += wb * x3;
-      }
-      if (PIXELS > 4u) {
-        b4 += wb * x4;
-        b5 += wb * x5;
-        b6 += wb * x6;
-        b7 += wb * x7;
-      }
-    }
-    if (COLUMNS > 2u) {
-      let wc = block(row, quad + 2u * BLOCK);
-      c0 += wc * x0;
-      if (PIXELS > 1u) {
-        c1 += wc * x1;
-      }
-      if (PIXELS > 2u) {
-        c2 += wc * x2;
-        c3 += wc * x3;
-      }
-      if (PIXELS > 4u) {
-        c4 += wc * x4;
-        c5 += wc * x5;
-        c6 += wc * x6;
-        c7 += wc * x7;
-      }
-      let wd = block(row, quad + 3u * BLOCK);
-      d0 += wd * x0;
-      if (PIXELS > 1u) {
-        d1 += wd * x1;
-      }
-      if (PIXELS > 2u) {
-        d2 += wd * x2;
-        d3 += wd * x3;
-      }
-      if (PIXELS > 4u) {
-        d4 += wd * x4;
-        d5 += wd * x5;
-        d6 += wd * x6;
-        d7 += wd * x7;
-      }
+      s4 += w * load(item, p4, k);
+      s5 += w * load(item, p5, k);
+      s6 += w * load(item, p6, k);
+      s7 += w * load(item, p7, k);
     }
   }
-  store(item, first, quad, a0);
+  var slot = quad;
+  if (Y_TABLE != 0u) {
+    slot = table[X_QUADS + quad];
+  }
+  store(item, first, quad, slot, s0);
   if (PIXELS > 1u) {
-    store(item, first + 1u, quad, a1);
+    store(item, first + 1u, quad, slot, s1);
   }
   if (PIXELS > 2u) {
-    store(item, first + 2u, quad, a2);
-    store(item, first + 3u, quad, a3);
+    store(item, first + 2u, quad, slot, s2);
+    store(item, first + 3u, quad, slot, s3);
   }
   if (PIXELS > 4u) {
-    store(item, first + 4u, quad, a4);
-    store(item, first + 5u, quad, a5);
-    store(item, first + 6u, quad, a6);
-    store(item, first + 7u, quad, a7);
-  }
-  if (COLUMNS > 1u) {
-    store(item, first, quad + BLOCK, b0);
-    if (PIXELS > 1u) {
-      store(item, first + 1u, quad + BLOCK, b1);
-    }
-    if (PIXELS > 2u) {
-      store(item, first + 2u, quad + BLOCK, b2);
-      store(item, first + 3u, quad + BLOCK, b3);
-    }
-    if (PIXELS > 4u) {
-      store(item, first + 4u, quad + BLOCK, b4);
-      store(item, first + 5u, quad + BLOCK, b5);
-      store(item, first + 6u, quad + BLOCK, b6);
-      store(item, first + 7u, quad + BLOCK, b7);
-    }
-  }
-  if (COLUMNS > 2u) {
-    store(item, first, quad + 2u * BLOCK, c0);
-    if (PIXELS > 1u) {
-      store(item, first + 1u, quad + 2u * BLOCK, c1);
-    }
-    if (PIXELS > 2u) {
-      store(item, first + 2u, quad + 2u * BLOCK, c2);
-      store(item, first + 3u, quad + 2u * BLOCK, c3);
-    }
-    if (PIXELS > 4u) {
-      store(item, first + 4u, quad + 2u * BLOCK, c4);
-      store(item, first + 5u, quad + 2u * BLOCK, c5);
-      store(item, first + 6u, quad + 2u * BLOCK, c6);
-      store(item, first + 7u, quad + 2u * BLOCK, c7);
-    }
-    store(item, first, quad + 3u * BLOCK, d0);
-    if (PIXELS > 1u) {
-      store(item, first + 1u, quad + 3u * BLOCK, d1);
-    }
-    if (PIXELS > 2u) {
-      store(item, first + 2u, quad + 3u * BLOCK, d2);
-      store(item, first + 3u, quad + 3u * BLOCK, d3);
-    }
-    if (PIXELS > 4u) {
-      store(item, first + 4u, quad + 3u * BLOCK, d4);
-      store(item, first + 5u, quad + 3u * BLOCK, d5);
-      store(item, first + 6u, quad + 3u * BLOCK, d6);
-      store(item, first + 7u, quad + 3u * BLOCK, d7);
-    }
+    store(item, first + 4u, quad, slot, s4);
+    store(item, first + 5u, quad, slot, s5);
+    store(item, first + 6u, quad, slot, s6);
+    store(item, first + 7u, quad, slot, s7);
   }
 }

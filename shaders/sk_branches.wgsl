@@ -1,8 +1,7 @@
 // Uₘ = ReLU(BN(conv_m(x))) for every branch, and partial sums of Σ Uₘ over positions.
-// A thread computes one output quad of a strip of eight neighbouring pixels and their sum, in all branches. Threads do not
-// meet: a barrier makes software adapters take half as long again for all the rest.
-// Weights are block-sparse: an output quad reads IN_QUADS input quads from first_quad() on.
-// Grid: x over groups of 8 quads, y over groups of 8 strips, counted row by row, z over batch items.
+// A thread computes one output quad of a strip of four neighbouring pixels; a workgroup covers 8 quads of 8 strips and
+// sums them. Weights are block-sparse: an output quad reads IN_QUADS input quads from first_quad() on.
+// Grid: x over groups of 8 quads, y over parts (groups of 8 strips, counted row by row), z over batch items.
 
 override BRANCHES: u32 = 1u;
 override KERNEL: u32 = 3u;
@@ -32,7 +31,7 @@ override S_STRIDE: u32 = 1u;
 // Whether the weights are f16, two quads to an element.
 override HALVES: u32 = 0u;
 
-const STRIP = 8u;
+const STRIP = 4u;
 const COLUMNS = 8u;
 const STRIPS = 8u;
 
@@ -42,8 +41,9 @@ const STRIPS = 8u;
 // [branch][output quad]
 @group(0) @binding(2) var<storage, read> biases: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> u: array<vec4f>;
-// One for each strip.
 @group(0) @binding(4) var<storage, read_write> partial_sums: array<vec4f>;
+
+var<workgroup> sums: array<vec4f, COLUMNS * STRIPS>;
 
 // Quad i of the weights.
 fn weight(i: u32) -> vec4f {
@@ -65,15 +65,6 @@ fn load(line: u32, width: u32, column: i32) -> vec4f {
   return select(vec4f(0.0), x[line + select(0u, u32(column), inside) * X_STRIDE], inside);
 }
 
-fn store(at: u32, column: u32, value: vec4f) -> vec4f {
-  if (column >= OUT_WIDTH) {
-    return vec4f(0.0);
-  }
-  let result = max(value, vec4f(0.0));
-  u[at] = result;
-  return result;
-}
-
 // Branch m of the strip that starts at (row, column) of the output: stores it and returns the sum of its pixels.
 fn branch(m: u32, dilation: u32, item: u32, quad: u32, row: u32, column: u32) -> vec4f {
   let reach = i32(dilation * (KERNEL / 2u));
@@ -81,17 +72,13 @@ fn branch(m: u32, dilation: u32, item: u32, quad: u32, row: u32, column: u32) ->
   // By how many pixels of the strip one tap is ahead of the one before: what it can take over of its input.
   var ahead = STRIP;
   if (dilation % STRIDE == 0u) {
-    ahead = dilation / STRIDE;
+    ahead = min(dilation / STRIDE, STRIP);
   }
   let bias = biases[m * QUADS + quad];
   var u0 = bias;
   var u1 = bias;
   var u2 = bias;
   var u3 = bias;
-  var u4 = bias;
-  var u5 = bias;
-  var u6 = bias;
-  var u7 = bias;
   for (var ky = 0u; ky < KERNEL; ky++) {
     let y = i32(row * STRIDE + ky * dilation) - reach;
     // A row outside has no columns: cheaper than a branch where the threads of a subgroup lie in different rows.
@@ -105,10 +92,6 @@ fn branch(m: u32, dilation: u32, item: u32, quad: u32, row: u32, column: u32) ->
       var x1 = load(line, width, at + step);
       var x2 = load(line, width, at + 2 * step);
       var x3 = load(line, width, at + 3 * step);
-      var x4 = load(line, width, at + 4 * step);
-      var x5 = load(line, width, at + 5 * step);
-      var x6 = load(line, width, at + 6 * step);
-      var x7 = load(line, width, at + 7 * step);
       for (var kx = 0u; kx < KERNEL; kx++) {
         if (kx > 0u) {
           at += i32(dilation);
@@ -116,28 +99,20 @@ fn branch(m: u32, dilation: u32, item: u32, quad: u32, row: u32, column: u32) ->
             x0 = x1;
             x1 = x2;
             x2 = x3;
-            x3 = x4;
-            x4 = x5;
-            x5 = x6;
-            x6 = x7;
           } else if (ahead == 2u) {
             x0 = x2;
             x1 = x3;
-            x2 = x4;
-            x3 = x5;
-            x4 = x6;
-            x5 = x7;
-            x6 = load(line, width, at + 6 * step);
+            x2 = load(line, width, at + 2 * step);
+          } else if (ahead == 3u) {
+            x0 = x3;
+            x1 = load(line, width, at + step);
+            x2 = load(line, width, at + 2 * step);
           } else {
             x0 = load(line, width, at);
             x1 = load(line, width, at + step);
             x2 = load(line, width, at + 2 * step);
-            x3 = load(line, width, at + 3 * step);
-            x4 = load(line, width, at + 4 * step);
-            x5 = load(line, width, at + 5 * step);
-            x6 = load(line, width, at + 6 * step);
           }
-          x7 = load(line, width, at + 7 * step);
+          x3 = load(line, width, at + 3 * step);
         }
         let pair = ((m * QUADS + quad) * KERNEL * KERNEL + ky * KERNEL + kx) * IN_QUADS + k;
         if (GROUP == 1u) {
@@ -146,33 +121,35 @@ fn branch(m: u32, dilation: u32, item: u32, quad: u32, row: u32, column: u32) ->
           u1 += w * x1;
           u2 += w * x2;
           u3 += w * x3;
-          u4 += w * x4;
-          u5 += w * x5;
-          u6 += w * x6;
-          u7 += w * x7;
         } else {
           let w = mat4x4f(weight(pair * 4u), weight(pair * 4u + 1u), weight(pair * 4u + 2u), weight(pair * 4u + 3u));
           u0 += w * x0;
           u1 += w * x1;
           u2 += w * x2;
           u3 += w * x3;
-          u4 += w * x4;
-          u5 += w * x5;
-          u6 += w * x6;
-          u7 += w * x7;
         }
       }
     }
   }
-  let at = item * U_ITEM + U_BASE + m * U_STEP + (row * OUT_WIDTH + column) * U_STRIDE + quad;
-  var sum = store(at, column, u0);
-  sum += store(at + U_STRIDE, column + 1u, u1);
-  sum += store(at + 2u * U_STRIDE, column + 2u, u2);
-  sum += store(at + 3u * U_STRIDE, column + 3u, u3);
-  sum += store(at + 4u * U_STRIDE, column + 4u, u4);
-  sum += store(at + 5u * U_STRIDE, column + 5u, u5);
-  sum += store(at + 6u * U_STRIDE, column + 6u, u6);
-  sum += store(at + 7u * U_STRIDE, column + 7u, u7);
+  let start = item * U_ITEM + U_BASE + m * U_STEP + (row * OUT_WIDTH + column) * U_STRIDE + quad;
+  u0 = max(u0, vec4f(0.0));
+  u[start] = u0;
+  var sum = u0;
+  if (column + 1u < OUT_WIDTH) {
+    u1 = max(u1, vec4f(0.0));
+    u[start + U_STRIDE] = u1;
+    sum += u1;
+  }
+  if (column + 2u < OUT_WIDTH) {
+    u2 = max(u2, vec4f(0.0));
+    u[start + 2u * U_STRIDE] = u2;
+    sum += u2;
+  }
+  if (column + 3u < OUT_WIDTH) {
+    u3 = max(u3, vec4f(0.0));
+    u[start + 3u * U_STRIDE] = u3;
+    sum += u3;
+  }
   return sum;
 }
 
@@ -183,15 +160,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let strip = group.y * STRIPS + local.y;
   let row = strip / per_row;
   let column = strip % per_row * STRIP;
-  if (quad >= QUADS || row >= OUT_HEIGHT) {
-    return;
+  var sum = vec4f(0.0);
+  if (quad < QUADS && row < OUT_HEIGHT) {
+    sum = branch(0u, DILATION_0, group.z, quad, row, column);
+    if (BRANCHES > 1u) {
+      sum += branch(1u, DILATION_1, group.z, quad, row, column);
+    }
+    if (BRANCHES > 2u) {
+      sum += branch(2u, DILATION_2, group.z, quad, row, column);
+    }
   }
-  var sum = branch(0u, DILATION_0, group.z, quad, row, column);
-  if (BRANCHES > 1u) {
-    sum += branch(1u, DILATION_1, group.z, quad, row, column);
+  sums[local.y * COLUMNS + local.x] = sum;
+  workgroupBarrier();
+  if (local.y == 0u && quad < QUADS) {
+    for (var other = 1u; other < STRIPS; other++) {
+      sum += sums[other * COLUMNS + local.x];
+    }
+    partial_sums[group.z * S_ITEM + S_BASE + group.y * S_STRIDE + quad] = sum;
   }
-  if (BRANCHES > 2u) {
-    sum += branch(2u, DILATION_2, group.z, quad, row, column);
-  }
-  partial_sums[group.z * S_ITEM + S_BASE + strip * S_STRIDE + quad] = sum;
 }

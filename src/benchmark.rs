@@ -121,6 +121,7 @@ pub(crate) enum Clock {
     /// The device's timestamps.
     Device,
     /// This program's, from the submit to the end of waiting.
+    #[cfg(feature = "tuner")]
     Program,
 }
 
@@ -129,6 +130,7 @@ impl Clock {
     fn long_enough(self) -> f64 {
         match self {
             Self::Device => 2.0,
+            #[cfg(feature = "tuner")]
             Self::Program => 10.0,
         }
     }
@@ -136,6 +138,7 @@ impl Clock {
     async fn time(self, runner: &mut Runner, repeats: &[usize]) -> Result<Option<Vec<f64>>> {
         match self {
             Self::Device => runner.time(repeats).await,
+            #[cfg(feature = "tuner")]
             Self::Program => runner.time_by_clock(repeats).await.map(Some),
         }
     }

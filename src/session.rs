@@ -6,8 +6,11 @@ mod placement;
 mod prepared;
 mod receptive_field;
 mod run;
+#[cfg(feature = "tuner")]
+mod tune;
 mod view;
 
+#[cfg(feature = "tuner")]
 pub use crate::tuner::Tuning;
 pub use info::{BranchInfo, ModelInfo, Progress, SessionInfo, UnitInfo, models, unit_infos};
 pub use receptive_field::FieldRequest;
@@ -15,13 +18,11 @@ pub use view::View;
 
 use crate::analysis::Analysis;
 use crate::backend::{Backend, Constants};
-use crate::benchmark::{self, Benchmark, Clock};
+use crate::benchmark::{self, Benchmark};
 use crate::image::{Preprocessing, WorkingImage, check_size};
-use crate::kernels::Variant;
 use crate::network::{Network, preset};
 use crate::overrides::RunOptions;
 use crate::plan::{Packing, Plan, PlanOptions};
-use crate::tuner;
 use crate::weights::{Checkpoint, Source, WeightPrecision};
 use crate::{Error, Result};
 use metadata::{labels_of, preprocessing_of};
@@ -57,6 +58,7 @@ pub struct OpenOptions {
     pub precision: WeightPrecision,
     /// What [`Session::tune`] measured earlier, on this adapter or others; of those for the adapter that runs the last counts.
     #[serde(default)]
+    #[cfg(feature = "tuner")]
     pub tunings: Vec<Tuning>,
 }
 
@@ -248,31 +250,6 @@ impl Session {
             return Err(Error::bad_option(format!("the batch is {batch}; it must be from 1 to {most} at this size")));
         }
         self.prepare(RunnerKey { size, options: PlanOptions::batch(batch) }).await
-    }
-
-    /// Measures for `batch` pictures of `size` (the model's default if absent) which variants of the kernels this adapter
-    /// runs fastest, except for shapes that are known already, and uses them from here on. Takes seconds, on software
-    /// adapters minutes. Returns all that is known of the adapter, for [`OpenOptions::tunings`].
-    ///
-    /// # Errors
-    /// As [`Session::benchmark`]; `bad-option` on the CPU, which has one variant of everything.
-    pub async fn tune(&mut self, size: Option<[usize; 2]>, batch: usize) -> Result<Tuning> {
-        let Some(device) = self.backend.device() else {
-            return Err(Error::bad_option("the CPU backend has nothing to tune; open the network on a GPU"));
-        };
-        let clock = if device.tells_time() { Clock::Device } else { Clock::Program };
-        let known = device.choices().clone();
-        self.prepare_for_times(size, batch).await?;
-        let (_, Prepared { graph, runner, .. }) = &mut self.runners[0];
-        let mut tuned = known.tuned.clone();
-        tuned.extend(tuner::tune(graph, runner, &known, clock).await?);
-        let in_words = |(shape, variant): (&String, &Variant)| (shape.clone(), variant.to_string());
-        let tuning = Tuning { choices: tuned.iter().map(in_words).collect(), ..Tuning::new(&device.adapter) };
-        device.tune(tuned);
-        // Other plans were recorded with other variants.
-        self.runners.clear();
-        self.gradients.clear();
-        Ok(tuning)
     }
 
     /// [`Session::analyze_tensor_with`] without options.

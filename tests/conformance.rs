@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 const CASES: usize = 40;
 /// Per family, with every variant of its kernels.
-const VARIANT_CASES: usize = 2;
+const VARIANT_CASES: usize = 4;
 /// Per family, with weights in f16.
 const HALF_CASES: usize = 2;
 
@@ -54,7 +54,7 @@ fn variants_on_the_gpu() {
         .flat_map(|family| cases(family, 23, VARIANT_CASES))
         .flat_map(|case| pollster::block_on(variants::check(&backend, &case)))
         .collect::<std::collections::BTreeSet<_>>();
-    for variant in ["staged", "split", "8x1x8", "8x4x2", "4x2x4", "2x1x1", "1x1x1"] {
+    for variant in ["staged", "split", "8x8", "4x4", "2x1", "1x1"] {
         assert!(tried.contains(variant), "no case has {variant}: {tried:?}");
     }
 }

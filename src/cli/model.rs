@@ -130,8 +130,7 @@ impl ModelArgs {
         let mut session = block_on(Session::open_checkpoint(chosen.network, chosen.checkpoint, options, |_| ()))?;
         session.name_classes(bundled::imagenet_labels()?);
         let info = session.info()?;
-        let tuned = if info.tuned > 0 { " With tuned kernels." } else { "" };
-        eprintln!("{} on {} ({}): {}{tuned}", info.model, info.backend, info.adapter, info.reason);
+        eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
         Ok(session)
     }
 }

@@ -4,7 +4,7 @@ use super::{Adapter, DeviceLimits, GpuAdapter};
 use crate::kernels::{AdapterFacts, Choices, Dispatch, Shader, Variant};
 use crate::{Error, Result};
 use std::cell::{Cell, Ref, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -116,7 +116,7 @@ impl GpuDevice {
     }
 
     /// Records later plans with `tuned` (see [`Choices::tuned`]).
-    pub fn tune(&self, tuned: BTreeMap<String, Variant>) {
+    pub fn tune(&self, tuned: Vec<(String, Variant)>) {
         self.choices.borrow_mut().tuned = tuned;
     }
 

@@ -2,7 +2,6 @@
 
 use super::GpuExecutor;
 use crate::Result;
-use web_time::Instant;
 
 /// Bytes of a timestamp, in units of [`wgpu::Queue::get_timestamp_period`] nanoseconds.
 const STAMP: u64 = size_of::<u64>() as u64;
@@ -71,6 +70,7 @@ impl GpuExecutor {
     ///
     /// # Errors
     /// As [`GpuExecutor::time`].
+    #[cfg(feature = "tuner")]
     pub async fn time_by_clock(&self, repeats: &[usize]) -> Result<Vec<f64>> {
         self.device.check()?;
         let watch = self.device.watch();
@@ -92,7 +92,7 @@ impl GpuExecutor {
                 times.push(0.0);
                 continue;
             }
-            let start = Instant::now();
+            let start = web_time::Instant::now();
             let watch = self.device.watch();
             let mut encoder = self.device.device.create_command_encoder(&Default::default());
             {

@@ -16,11 +16,9 @@ const MAX_WIDTH: usize = 256;
 const MAX_BRANCHES: usize = 4;
 /// Quads of channels to a workgroup.
 const SLICE: usize = 64;
-/// Quads that a workgroup selects before another one is worth its own s and z, and workgroups of a batch item at most, on a
-/// GPU and on a CPU in disguise, which runs few at once.
+/// Quads that a workgroup selects before another one is worth its own s and z, and workgroups of a batch item at most.
 const MIN_SELECTED: usize = 1024;
 const MAX_WORKGROUPS: usize = 16;
-const MAX_WORKGROUPS_IN_SOFTWARE: usize = 4;
 
 /// Pool → fc → BN → ReLU → fc → softmax over branches → override, and the Select behind it, in one dispatch.
 ///
@@ -147,11 +145,8 @@ impl Kernel for SkAttention {
                 constants.extend(view_constants(["U_ITEM", "U_BASE", "U_STRIDE"], u));
                 constants.extend(view_constants(["V_ITEM", "V_BASE", "V_STRIDE"], v));
                 bindings.extend([Operand::Read(u.storage), Operand::Write(v.storage)]);
-                let most = match lowering.choices.adapter.software {
-                    true => MAX_WORKGROUPS_IN_SOFTWARE,
-                    false => MAX_WORKGROUPS,
-                };
-                workgroups[1] = (v.positions() * slice / MIN_SELECTED).clamp(1, (most / slices).max(1)) as u32;
+                workgroups[1] =
+                    (v.positions() * slice / MIN_SELECTED).clamp(1, (MAX_WORKGROUPS / slices).max(1)) as u32;
             }
         }
         vec![Dispatch { shader: SHADER, constants, bindings, workgroups }]

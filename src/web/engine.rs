@@ -105,7 +105,7 @@ pub struct Engine(RefCell<Session>);
 #[wasm_bindgen]
 impl Engine {
     /// Opens a preset, or a network described in JSON, with the weights in `weights`; `index` is what the module `readers`
-    /// gave for them, `options` are `{ backend, precision, tunings }`, and `on_progress` gets `{ phase: 'prepare', done, total }`.
+    /// gave for them, `options` are `{ backend, precision }`, and `on_progress` gets `{ phase: 'prepare', done, total }`.
     ///
     /// # Errors
     /// `unknown-model`, `bad-option`, `device-lost`; `bad-weights`, with the property `readers` if `index` is wanting.
@@ -206,16 +206,6 @@ impl Engine {
         let shape = tensor_shape(shape)?;
         let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
         field_to_js(session.receptive_field_of_tensor(data, shape, &request).await?)
-    }
-
-    /// `Tuning` of this adapter, after measuring for `batch` inputs of `height` × `width`.
-    ///
-    /// # Errors
-    /// `bad-option`, `device-lost`.
-    #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
-    pub async fn tune(&self, height: usize, width: usize, batch: usize) -> Result<JsValue, JsValue> {
-        let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
-        to_js(&session.tune(Some([height, width]), batch).await?)
     }
 
     /// `Benchmark` for `batch` inputs of `height` × `width`.

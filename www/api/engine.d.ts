@@ -1,7 +1,7 @@
 /** What `engine.js`, the wasm module, offers to the worker. Its errors are `Error` objects with a `code`. */
 import type { RunOptions } from './override.js';
 import type { FieldOptions } from './protocol.js';
-import type { BackendChoice, Benchmark, ModelInfo, Progress, ReceptiveField, Result, SessionInfo, Tuning, WeightPrecision } from './types.js';
+import type { BackendChoice, Benchmark, ModelInfo, Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from './types.js';
 
 export default function init(module?: { module_or_path: unknown }): Promise<unknown>;
 export function models(): ModelInfo[];
@@ -13,7 +13,6 @@ export function randomWeights(model: string): Blob;
 export interface EngineOptions {
   backend: BackendChoice;
   precision: WeightPrecision;
-  tunings: readonly Tuning[];
 }
 
 export class Photo {
@@ -60,7 +59,5 @@ export class Engine {
     options: FieldOptions,
   ): Promise<ReceptiveField>;
   benchmark(height: number, width: number, batch: number): Promise<Benchmark>;
-  /** Rejects with `bad-option` on the CPU. */
-  tune(height: number, width: number, batch: number): Promise<Tuning>;
   free(): void;
 }

@@ -5,9 +5,9 @@ import { codeOf, messageOf, SklensError } from './error.js';
 import { LazyModule } from './lazy.js';
 import { checkPixels, statedSize } from './pixels.js';
 import type * as PicturesModule from './pictures.js';
-import type { Measured, OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
+import type { OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
 import type * as ReadersModule from './readers.js';
-import type { BackendChoice, Inspection, Progress, Tuning } from './types.js';
+import type { BackendChoice, Inspection, Progress } from './types.js';
 
 type Pictures = Pick<typeof PicturesModule, 'default' | 'Picture'>;
 
@@ -16,8 +16,6 @@ export class Host {
   #engine: Engine | undefined;
   #reopen: ((backend: BackendChoice) => Promise<Engine>) | undefined;
   #backend: BackendChoice = 'auto';
-  /** What the open network was tuned to since. */
-  #tuned: readonly Tuning[] = [];
   readonly #photos = new Map<number, Photo>();
   readonly #pictures: LazyModule<Pictures>;
   readonly #readers: LazyModule<typeof ReadersModule>;
@@ -59,16 +57,11 @@ export class Host {
         return;
       }
       if (request.type === 'benchmark') {
-        this.reply({ type: 'benchmarked', benchmark: await this.#withDevice((engine) => engine.benchmark(...size(request, engine), request.batch)) });
-        return;
-      }
-      if (request.type === 'tune') {
-        const { tuning, info } = await this.#withDevice(async (engine) => {
-          const tuning = await engine.tune(...size(request, engine), request.batch);
-          return { tuning, info: engine.info() };
+        const benchmark = await this.#withDevice((engine) => {
+          const [height, width] = request.size ?? engine.info().inputSize;
+          return engine.benchmark(height, width, request.batch);
         });
-        this.#tuned = [tuning];
-        this.reply({ type: 'tuned', tuning, info });
+        this.reply({ type: 'benchmarked', benchmark });
         return;
       }
       const results = await this.#withDevice((engine) =>
@@ -91,9 +84,8 @@ export class Host {
     const model = request.model ?? (await (await this.#readers.get()).recognise(given as Blob));
     const weights = given ?? this.wasm.randomWeights(model);
     this.#backend = request.backend;
-    this.#tuned = [];
     this.#reopen = async (backend) => {
-      const engine = await this.#openWith(model, weights, { backend, precision: request.precision, tunings: [...request.tunings, ...this.#tuned] }, report);
+      const engine = await this.#openWith(model, weights, { backend, precision: request.precision }, report);
       const { classes, metadata } = engine.info();
       if (classes === imagenetClasses && !metadata.labels && metadata.weights !== 'random') engine.nameClasses(await imagenetLabels());
       return engine;
@@ -201,11 +193,6 @@ export class Host {
     const { data, width, height } = 'data' in picture ? picture : pixels(picture);
     return this.wasm.Photo.fromRgba(data, width, height);
   }
-}
-
-/** Height and width that a request is about. */
-function size({ size }: Measured, engine: Engine): readonly [number, number] {
-  return size ?? engine.info().inputSize;
 }
 
 /** The file itself, or what its address gives. */

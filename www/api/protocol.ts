@@ -12,7 +12,6 @@ import type {
   Result,
   SessionInfo,
   TensorInput,
-  Tuning,
   WeightPrecision,
 } from './types.js';
 
@@ -30,7 +29,6 @@ export interface OpenRequest {
   backend: BackendChoice;
   /** How the weights are kept in memory. */
   precision: WeightPrecision;
-  tunings: readonly Tuning[];
 }
 
 /** A photo that a request is about, and which others the worker may forget. */
@@ -79,19 +77,11 @@ export interface TensorFieldRequest {
   options: FieldOptions;
 }
 
-/** Which inputs times are measured for. */
-export interface Measured {
+export interface BenchmarkRequest {
+  type: 'benchmark';
   /** Height and width; the network's where absent. */
   size?: readonly [number, number];
   batch: number;
-}
-
-export interface BenchmarkRequest extends Measured {
-  type: 'benchmark';
-}
-
-export interface TuneRequest extends Measured {
-  type: 'tune';
 }
 
 export interface DescribeRequest {
@@ -112,7 +102,6 @@ export type Request =
   | FieldRequest
   | TensorFieldRequest
   | BenchmarkRequest
-  | TuneRequest
   | DescribeRequest
   | InspectRequest;
 
@@ -127,7 +116,6 @@ export type Reply =
   | { type: 'results'; results: Result[]; dispatches: number }
   | { type: 'field'; field: ReceptiveField; dispatches: number }
   | { type: 'benchmarked'; benchmark: Benchmark }
-  | { type: 'tuned'; tuning: Tuning; info: SessionInfo }
   | { type: 'failed'; code: ErrorCode; message: string }
   /** Something threw outside any request: nothing that follows can be trusted. */
   | { type: 'crashed'; message: string };

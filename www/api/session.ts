@@ -15,7 +15,6 @@ import type {
   Result,
   SessionInfo,
   TensorInput,
-  Tuning,
 } from './types.js';
 import { checkTimeout, listen, type Living, TIMEOUT, Watch } from './watch.js';
 
@@ -28,7 +27,7 @@ const MAX_RESTARTS = 3;
 
 interface Call {
   request: () => Request;
-  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' | 'field' | 'benchmarked' | 'tuned' }>) => void;
+  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' | 'field' | 'benchmarked' }>) => void;
   reject: (error: SklensError) => void;
   timeout: number;
   /** Whether it opens the network, which comes before all others. */
@@ -173,21 +172,6 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Measures which variants of the kernels this graphics adapter runs fastest for inputs of that size and batch, except for
-   * shapes that are known already, and uses them from here on. Takes seconds, on software adapters minutes.
-   *
-   * Rejects as {@link benchmark}; with `bad-option` on the CPU, which has one variant of everything.
-   */
-  async tune({ size, batch = 1, signal, timeout = TIMEOUT }: BenchmarkOptions = {}): Promise<Tuning> {
-    const request = { type: 'tune' as const, batch, ...(size === undefined ? {} : { size: sides(size) }) };
-    const reply = await this.#call(() => request, timeout, signal);
-    if (reply.type !== 'tuned') throw new SklensError('closed', 'The worker answered something else.');
-    this.#info = reply.info;
-    this.opening = { ...this.opening, tunings: [...this.opening.tunings, reply.tuning] };
-    return reply.tuning;
-  }
-
-  /**
    * The figures of a network that need not be open. Rejects with `unknown-model`, `bad-option` that names the value at
    * fault, or `closed`.
    */
@@ -315,7 +299,6 @@ export class Session extends EventTarget {
       case 'opened':
       case 'described':
       case 'benchmarked':
-      case 'tuned':
         this.#settle((call) => call.resolve(reply));
         break;
       case 'failed':

@@ -78,8 +78,6 @@ export interface SessionInfo {
   classes: number;
   /** GPU dispatches of the last run; 0 before the first and on the CPU. */
   dispatches: number;
-  /** Shapes whose kernel a measurement chose, see {@link Session.tune}. */
-  tuned: number;
   weightPrecision: WeightPrecision;
   /** Bytes that the weights take, packed for this backend. */
   weightBytes: number;
@@ -261,7 +259,7 @@ export interface ReceptiveField {
   milliseconds: number;
 }
 
-/** Options of a benchmark, and of tuning. */
+/** Options of a benchmark. */
 export interface BenchmarkOptions {
   /** Input side, or height and width. Default: the network's. */
   size?: number | readonly [number, number];
@@ -306,17 +304,6 @@ export interface Benchmark {
   roofline: Roofline | null;
   /** In order; empty where the GPU does not tell time. */
   layers: LayerTime[];
-}
-
-/**
- * Which variants of the kernels a graphics adapter runs fastest, to be kept (it is plain JSON) and given to {@link OpenOptions}
- * again. It counts only for that adapter and this version of the engine.
- */
-export interface Tuning {
-  adapter: string;
-  version: string;
-  /** Variants by shape, both in words. */
-  choices: Record<string, string>;
 }
 
 /** Where opening stands: `download` and `weights` count bytes, `prepare` counts steps; `total` is 0 where unknown. */
@@ -426,8 +413,6 @@ export interface OpenOptions {
    * at most 4 GiB, and on phones whose browser does not tell; f32 on others.
    */
   weightPrecision?: WeightPrecision | 'auto';
-  /** What {@link Session.tune} returned earlier, on this adapter or others. Default: none, the kernels' defaults. */
-  tunings?: readonly Tuning[];
   onProgress?: (progress: Progress) => void;
 }
 

@@ -2,7 +2,7 @@
 import type { EngineOptions } from '../api/engine';
 import type { RunOptions } from '../api/override';
 import type { FieldOptions } from '../api/protocol';
-import type { Benchmark, Progress, ReceptiveField, Result, SessionInfo, Tuning, WeightPrecision } from '../api/types';
+import type { Benchmark, Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from '../api/types';
 import { models as presets } from './fake-models';
 
 export class CodedError extends Error {
@@ -65,14 +65,13 @@ export class Engine {
     readonly backend: 'gpu' | 'cpu',
     readonly random: boolean,
     readonly precision: WeightPrecision,
-    private tuned: number,
   ) {}
 
   static async open(
     model: string,
     weights: Blob,
     index: string | undefined,
-    { backend, precision, tunings }: EngineOptions,
+    { backend, precision }: EngineOptions,
     onProgress: (progress: Progress) => void,
   ): Promise<Engine> {
     behaviour.opened.push(backend);
@@ -80,7 +79,7 @@ export class Engine {
     onProgress({ phase: 'prepare', done: 1, total: 2 });
     const text = await weights.text();
     if (text.startsWith('foreign') && index === undefined) throw new CodedError('bad-weights', 'Only safetensors is read.', { readers: true });
-    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', text === 'random', precision, tunings.at(-1) ? 1 : 0);
+    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', text === 'random', precision);
   }
 
   info(): SessionInfo {
@@ -93,7 +92,6 @@ export class Engine {
       reason: this.backend === 'cpu' ? 'There is no hardware GPU adapter.' : 'Chosen by hand.',
       classes: 200,
       dispatches: this.#runs && this.backend === 'gpu' ? 87 : 0,
-      tuned: this.backend === 'gpu' ? this.tuned : 0,
       weightPrecision: this.precision,
       weightBytes: preset.params * (this.precision === 'f16' ? 2 : 4),
       cropPct: 1,
@@ -132,12 +130,6 @@ export class Engine {
 
   async receptiveFieldOfTensor(_data: Float32Array, _shape: readonly number[], options: FieldOptions): Promise<ReceptiveField> {
     return this.#field(0.5, options);
-  }
-
-  async tune(): Promise<Tuning> {
-    if (this.backend === 'cpu') throw new CodedError('bad-option', 'The CPU has nothing to tune.');
-    this.tuned = 1;
-    return { adapter: 'SwiftShader', version: '1', choices: { 'pointwise matrix 1 1 1 1': '8x1x8' } };
   }
 
   async benchmark(height: number, width: number, batch: number): Promise<Benchmark> {

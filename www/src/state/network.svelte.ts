@@ -2,7 +2,6 @@
 import type { BackendChoice, Inspection, ModelInfo, NetworkDescription, Progress, Session, SessionInfo, UnitInfo, WeightPrecision } from 'sklens';
 import * as sklens from 'sklens';
 import { messageOf } from '../lib/message';
-import { keepTuning, keptTunings, wantTuned, wantsTuned } from '../lib/tunings';
 import { t } from '../strings';
 
 const preset = sklens.models().find(({ name }) => name === sklens.bundledModels()[0]);
@@ -19,10 +18,6 @@ export abstract class RunningNetwork {
   network: NetworkChoice | undefined = $state.raw(preset && { model: preset.name });
   backend: BackendChoice = $state('auto');
   precision: WeightPrecision | 'auto' = $state('auto');
-  /** Whether the GPU runs the kernels that were measured to be the fastest on it. */
-  tuned = $state(globalThis.localStorage ? wantsTuned(localStorage) : false);
-  /** Whether they are being measured. */
-  tuning = $state(false);
   info: SessionInfo | null = $state.raw(null);
   opening = $state(true);
   progress: Progress | null = $state.raw(null);
@@ -65,25 +60,6 @@ export abstract class RunningNetwork {
     });
   }
 
-  /** Measures and keeps which kernels are the fastest on the GPU that runs, or goes back to the default ones. */
-  async tune(wanted: boolean): Promise<void> {
-    const { session } = this;
-    if (!session || this.tuning) return;
-    wantTuned(localStorage, wanted);
-    this.tuned = wanted;
-    if (!wanted) return this.run();
-    this.tuning = true;
-    try {
-      const tuning = await session.tune();
-      keepTuning(localStorage, tuning);
-      if (session === this.session) this.info = session.info;
-    } catch (error) {
-      if (session === this.session) this.error = messageOf(error);
-    } finally {
-      this.tuning = false;
-    }
-  }
-
   /** Opens another network beside the running one, which stays if that fails; tells whether it runs. */
   async show(network: NetworkChoice): Promise<boolean> {
     this.misfit = null;
@@ -122,7 +98,6 @@ export abstract class RunningNetwork {
         ...network,
         backend: this.backend,
         weightPrecision: this.precision,
-        tunings: this.tuned ? keptTunings(localStorage) : [],
         onProgress: (progress) => {
           if (turn === this.#opened) this.progress = progress;
         },
