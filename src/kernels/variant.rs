@@ -152,13 +152,13 @@ impl std::str::FromStr for Variant {
     }
 }
 
-/// Each thread computes one quad of `pixels` successive positions; a workgroup of [`Tiling::THREADS`] covers `block`
+/// Each thread computes one quad of `pixels` successive positions; a workgroup of `Tiling::THREADS` covers `block`
 /// successive quads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tiling {
     /// Positions of a thread: one of 8, 4, 2 and 1.
     pub pixels: usize,
-    /// Quads of a workgroup: a power of two up to [`Tiling::THREADS`].
+    /// Quads of a workgroup: a power of two up to `Tiling::THREADS`.
     pub block: usize,
 }
 

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 impl Session {
     /// Measures for `batch` pictures of `size` (the model's default if absent) which variants of the kernels this adapter
     /// runs fastest, except for shapes that are known already, and uses them from here on. Takes seconds, on software
-    /// adapters minutes. Returns all that is known of the adapter, for [`OpenOptions::tunings`].
+    /// adapters minutes. Returns all that is known of the adapter, for [`OpenOptions::tunings`](super::OpenOptions::tunings).
     ///
     /// # Errors
     /// As [`Session::benchmark`]; `bad-option` on the CPU, which has one variant of everything.

@@ -244,7 +244,9 @@ describe('what a visitor opens stays text', () => {
     const file = JSON.parse(await saved(page, 'Save as JSON')) as { weights: { metadata: Record<string, string> }; results: { top: { label: string }[] }[] };
     expect([file.weights.metadata.note, file.results[0]?.top[0]?.label]).toEqual([evil, evil]);
     await page.getByRole('button', { name: /^Copy as Python/ }).click();
-    const program = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
+    const copied = () => page.evaluate(() => navigator.clipboard.readText());
+    await expect.poll(copied).toContain('PHOTO = ');
+    const program = (await copied()).split('\n');
     expect(program).toContain(`PHOTO = ${JSON.stringify(`${crooked}.jpg`)}`);
     expect(program).toContain(`WEIGHTS = ${JSON.stringify(`${evil}.safetensors`)}`);
     expect(program.filter((line) => line.startsWith('import os'))).toEqual([]);
