@@ -42,6 +42,11 @@ test.each([
   ['phone.heic', () => heic],
   ['paper.pdf', () => Buffer.from('%PDF-1.7')],
 ])('%s leaves the photo and says which file is unusable', async (name, bytes) => {
+  // A picture that can be read takes away what was said of the one before.
+  await drop(page, jpeg, `before ${name}`, 'image/jpeg');
+  await page.locator(`.frame img[alt*="before ${name}"]`).waitFor();
+  await settled(page);
+  await expect.poll(() => page.getByRole('alert').textContent()).toBe('');
   const before = await shown();
   await drop(page, bytes(), name, 'image/jpeg');
   await page.getByRole('alert').getByText(/previous photo stays/i).waitFor();
