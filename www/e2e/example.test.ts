@@ -33,7 +33,7 @@ test.each(['README.md', 'www/build/README.md'])('the code in %s runs as it stand
   const site = await openSite('none');
   const { page } = await visit({ ...site, url: `${url}examples/attention.html` });
   const logged: string[] = [];
-  page.on('console', (message) => logged.push(message.text()));
+  page.on('console', (message) => message.type() === 'log' && logged.push(message.text()));
   const failed = new Promise<never>((_, reject) => page.once('pageerror', reject));
   // One session serves all blocks, so it is closed behind the last.
   const code = blocks.join('\n').replace('session.close();', '').replaceAll(/'(\.\/pkg\/sklens\.js|sklens)'/g, `'${url}pkg/sklens.js'`);
