@@ -64,7 +64,7 @@ const waiting = () => ({
   tag: 'div',
   attrs: { id: 'waiting' },
   children: [
-    { tag: 'style', children: '#waiting { margin: 2rem; font-family: system-ui; animation: appear 0s 3s both } @keyframes appear { from { visibility: hidden } }' },
+    { tag: 'style', children: '#waiting { position: absolute; padding: 2rem; font-family: system-ui; animation: appear 0s 3s both } @keyframes appear { from { visibility: hidden } }' },
     ...Object.entries({ en, ja }).map(([lang, { waiting }]) => ({ tag: 'p', attrs: { lang }, children: waiting('cargo xtask serve') })),
   ],
   injectTo: 'body' as const,
