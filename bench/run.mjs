@@ -27,7 +27,8 @@ const options = {
 };
 
 const saved = `${folders.cases}/../results.json`;
-const results = [];
+// Suites that do not run keep their last results.
+const results = Object.fromEntries(read(saved).map((result) => [result.name, result]));
 for (const name of chosen) {
   const suite = suites[name];
   if (!suite) throw new Error(`no suite ${name}; there are ${Object.keys(suites).join(', ')}`);
@@ -36,15 +37,14 @@ for (const name of chosen) {
   for (const contestant of contestants) await contestant.start(options);
   const abouts = Object.fromEntries(contestants.map(({ label, about }) => [label, about]));
   const result = await suite.run(contestants, cases, folders.cases);
-  results.push({ name, samples: SAMPLES[name], result, abouts });
+  results[name] = { name, samples: SAMPLES[name], result, abouts };
+  // An hour's work outlives what stops the next suite.
+  writeFileSync(saved, JSON.stringify(Object.values(results)));
   for (const contestant of contestants) await contestant.close();
 }
 server.close();
 
-// Suites that did not run keep their last results.
-const earlier = read(saved);
-const all = Object.keys(suites).flatMap((name) => [...results, ...earlier].find((r) => r.name === name) ?? []);
-writeFileSync(saved, JSON.stringify(all));
+const all = Object.keys(suites).flatMap((name) => results[name] ?? []);
 writeFileSync(
   path('BENCH_REPORT'),
   report({

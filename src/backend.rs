@@ -297,7 +297,6 @@ impl Runner {
     ///
     /// # Errors
     /// `device-lost` if the GPU went away.
-    #[cfg(feature = "tuner")]
     pub async fn time_by_clock(&mut self, repeats: &[usize]) -> Result<Vec<f64>> {
         match &mut self.executor {
             Executor::Gpu(gpu, _) => gpu.time_by_clock(repeats).await,

@@ -71,6 +71,14 @@ pub struct Benchmark {
     pub layers: Vec<LayerTime>,
 }
 
+/// Refuses a batch that is not from 1 to `most`.
+pub(crate) fn check_batch(batch: usize, most: usize) -> Result<()> {
+    match (1..=most).contains(&batch) {
+        true => Ok(()),
+        false => Err(Error::bad_option(format!("the batch is {batch}; it must be from 1 to {most} at this size"))),
+    }
+}
+
 /// Times the plan of `runner`, made from `graph`.
 ///
 /// # Errors
@@ -121,7 +129,6 @@ pub(crate) enum Clock {
     /// The device's timestamps.
     Device,
     /// This program's, from the submit to the end of waiting.
-    #[cfg(feature = "tuner")]
     Program,
 }
 
@@ -130,7 +137,6 @@ impl Clock {
     fn long_enough(self) -> f64 {
         match self {
             Self::Device => 2.0,
-            #[cfg(feature = "tuner")]
             Self::Program => 10.0,
         }
     }
@@ -138,7 +144,6 @@ impl Clock {
     async fn time(self, runner: &mut Runner, repeats: &[usize]) -> Result<Option<Vec<f64>>> {
         match self {
             Self::Device => runner.time(repeats).await,
-            #[cfg(feature = "tuner")]
             Self::Program => runner.time_by_clock(repeats).await.map(Some),
         }
     }

@@ -22,7 +22,6 @@ pub mod overrides;
 pub mod plan;
 mod self_check;
 pub mod session;
-#[cfg(feature = "tuner")]
 mod tuner;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

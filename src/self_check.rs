@@ -91,7 +91,7 @@ async fn deviation(
         if !adapter.software && worst <= TOLERANCE {
             let shared = gpu.shapes().into_iter().flatten().filter(|shape| shape.shared);
             let tuned = shared.map(|shape| (shape.to_string(), variant)).collect();
-            gpu.record(&Choices { adapter, tuned, candidate: None }).await?;
+            gpu.record(&Choices { adapter, tuned }).await?;
             worst = worse(worst, difference(&expected, &run(&mut gpu, graph).await?));
         }
     }

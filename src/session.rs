@@ -1,30 +1,28 @@
 //! An open network: weights on a backend, plans made as they are needed.
 
 mod info;
+mod measure;
 mod metadata;
 mod placement;
 mod prepared;
 mod receptive_field;
 mod run;
-#[cfg(feature = "tuner")]
-mod tune;
 mod view;
 
-#[cfg(feature = "tuner")]
 pub use crate::tuner::Tuning;
 pub use info::{BranchInfo, ModelInfo, Progress, SessionInfo, UnitInfo, models, unit_infos};
 pub use receptive_field::FieldRequest;
 pub use view::View;
 
+use crate::Result;
 use crate::analysis::Analysis;
 use crate::backend::{Backend, Constants};
-use crate::benchmark::{self, Benchmark};
-use crate::image::{Preprocessing, WorkingImage, check_size};
+use crate::gpu::GpuDevice;
+use crate::image::{Preprocessing, WorkingImage};
 use crate::network::{Network, preset};
 use crate::overrides::RunOptions;
 use crate::plan::{Packing, Plan, PlanOptions};
 use crate::weights::{Checkpoint, Source, WeightPrecision};
-use crate::{Error, Result};
 use metadata::{labels_of, preprocessing_of};
 use placement::{Placed, place};
 use prepared::{Prepared, RunnerKey};
@@ -58,8 +56,16 @@ pub struct OpenOptions {
     pub precision: WeightPrecision,
     /// What [`Session::tune`] measured earlier, on this adapter or others; of those for the adapter that runs the last counts.
     #[serde(default)]
-    #[cfg(feature = "tuner")]
     pub tunings: Vec<Tuning>,
+}
+
+impl OpenOptions {
+    /// Lets `device` use what was measured of it.
+    pub(crate) fn tune(&self, device: &GpuDevice) {
+        if let Some(tuning) = self.tunings.iter().rfind(|tuning| tuning.fits(&device.adapter)) {
+            device.tune(tuning.variants());
+        }
+    }
 }
 
 impl From<BackendChoice> for OpenOptions {
@@ -229,27 +235,6 @@ impl Session {
             result.milliseconds = milliseconds;
         }
         Ok(results)
-    }
-
-    /// Times each layer for `batch` pictures of `size` (the model's default if absent) against the device's roofline.
-    ///
-    /// # Errors
-    /// `bad-option` if the size does not fit the network or the batch the device, `device-lost` if the GPU went away.
-    pub async fn benchmark(&mut self, size: Option<[usize; 2]>, batch: usize) -> Result<Benchmark> {
-        self.prepare_for_times(size, batch).await?;
-        let (_, Prepared { graph, runner, .. }) = &mut self.runners[0];
-        benchmark::measure(&self.backend, graph, runner).await
-    }
-
-    /// Moves a runner for that size and batch to the front.
-    async fn prepare_for_times(&mut self, size: Option<[usize; 2]>, batch: usize) -> Result<()> {
-        let size = size.unwrap_or(self.preprocessing.input_size);
-        check_size(size, self.network.sides())?;
-        let most = self.max_batch(size, &[])?;
-        if !(1..=most).contains(&batch) {
-            return Err(Error::bad_option(format!("the batch is {batch}; it must be from 1 to {most} at this size")));
-        }
-        self.prepare(RunnerKey { size, options: PlanOptions::batch(batch) }).await
     }
 
     /// [`Session::analyze_tensor_with`] without options.

@@ -1,10 +1,10 @@
 //! Measuring which variant of each convolution an adapter runs fastest.
 
-use crate::backend::Runner;
+use crate::backend::{Backend, Runner};
 use crate::benchmark::{Clock, step_times};
 use crate::gpu::Adapter;
 use crate::graph::{Graph, TensorId};
-use crate::kernels::{Choices, Variant};
+use crate::kernels::{Choices, Shape, Variant};
 use crate::weights::generated::fill;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -46,62 +46,69 @@ impl Tuning {
     }
 }
 
-/// Times each candidate of each shape in the plan of `runner`, made from `graph`, that `known` does not hold, and returns
-/// the fastest of those whose results are right. The runner is then recorded with `known` and these.
+/// Times each candidate of each shape in the plan of `runner`, made from `graph`, that the device knows no measurement of,
+/// and chooses the fastest of those whose results are right. The device records later plans with all that is known then,
+/// as it does `runner`; that is returned. `progress` gets the rounds done and all.
 ///
 /// # Errors
-/// `device-lost` if the GPU went away.
+/// `bad-option` on the CPU, `device-lost` if the GPU went away.
 pub(crate) async fn tune(
+    backend: &Backend,
     graph: &Graph,
     runner: &mut Runner,
-    known: &Choices,
-    clock: Clock,
-) -> Result<BTreeMap<String, Variant>> {
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Tuning> {
+    let Some(device) = backend.device() else {
+        return Err(Error::bad_option("the CPU backend has nothing to tune; open the network on a GPU"));
+    };
+    let clock = if device.tells_time() { Clock::Device } else { Clock::Program };
+    let known = device.choices().clone();
     let shapes = runner.shapes();
     // The first step of each shape stands for all.
-    let mut steps: BTreeMap<String, usize> = BTreeMap::new();
-    for (step, shape) in shapes.iter().enumerate().filter_map(|(step, shape)| Some((step, shape.as_ref()?))) {
+    let mut steps: BTreeMap<String, (usize, Shape)> = BTreeMap::new();
+    for (step, shape) in shapes.iter().enumerate().filter_map(|(step, shape)| Some((step, (*shape)?))) {
         let name = shape.to_string();
         if !known.tuned.iter().any(|(tuned, _)| *tuned == name) {
-            steps.entry(name).or_insert(step);
+            steps.entry(name).or_insert((step, shape));
         }
     }
-    let candidates = |step: usize| shapes[step].map(|shape| shape.candidates()).unwrap_or_default();
-    let rounds = steps.values().map(|&step| candidates(step).len()).max().unwrap_or(0);
-    let expected = results(graph, runner, known).await?;
+    let unknown = || steps.values().map(|(_, shape)| shape);
+    let rounds = unknown().map(|shape| shape.candidates().len()).max().unwrap_or(0);
+    let expected = results(graph, runner, &known).await?;
     let mut fastest: BTreeMap<String, (Variant, f64)> = BTreeMap::new();
     // The default first: another one must gain on it.
-    for round in std::iter::once(None).chain((0..rounds).map(Some)) {
-        let choices = Choices { candidate: round, ..known.clone() };
-        let found = match round {
-            None => expected.clone(),
-            Some(_) => results(graph, runner, &choices).await?,
+    for round in 0..=rounds {
+        progress(round, rounds + 1);
+        let choices = match round {
+            0 => known.clone(),
+            _ => known.with_candidate(round - 1, unknown()),
         };
+        let found = if round == 0 { expected.clone() } else { results(graph, runner, &choices).await? };
         if !agree(&expected, &found) {
             continue;
         }
-        let variant = |step: usize| match round {
-            None => shapes[step].map(|shape| known.of(&shape)),
-            Some(index) => candidates(step).get(index).copied(),
-        };
+        let is_timed = |shape: &Shape| round <= shape.candidates().len();
         let mut timed = vec![false; shapes.len()];
-        for &step in steps.values() {
-            timed[step] = variant(step).is_some();
+        for (step, shape) in steps.values() {
+            timed[*step] = is_timed(shape);
         }
         let times = step_times(runner, clock, &timed).await?.ok_or_else(|| Error::device_lost(NO_TIME))?;
-        for (name, &step) in &steps {
-            let Some(variant) = variant(step) else { continue };
-            let best = fastest.entry(name.clone()).or_insert((variant, times[step] * GAIN));
-            if times[step] < best.1 {
-                *best = (variant, times[step]);
+        for (name, (step, shape)) in steps.iter().filter(|(_, (_, shape))| is_timed(shape)) {
+            let variant = choices.of(shape);
+            let best = fastest.entry(name.clone()).or_insert((variant, times[*step] * GAIN));
+            if times[*step] < best.1 {
+                *best = (variant, times[*step]);
             }
         }
     }
-    let fastest: BTreeMap<_, _> = fastest.into_iter().map(|(name, (variant, _))| (name, variant)).collect();
-    let mut choices = known.clone();
-    choices.tuned.extend(fastest.clone());
+    progress(rounds + 1, rounds + 1);
+    let mut choices = known;
+    choices.tuned.extend(fastest.into_iter().map(|(name, (variant, _))| (name, variant)));
     runner.record(&choices).await?;
-    Ok(fastest)
+    let in_words = |(shape, variant): &(String, Variant)| (shape.clone(), variant.to_string());
+    let tuning = Tuning { choices: choices.tuned.iter().map(in_words).collect(), ..Tuning::new(&device.adapter) };
+    device.tune(choices.tuned);
+    Ok(tuning)
 }
 
 const NO_TIME: &str = "the adapter stopped telling time";

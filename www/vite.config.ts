@@ -13,7 +13,7 @@ function fakeEngine(): Plugin {
     name: 'fake-engine',
     enforce: 'pre',
     resolveId: (source) => {
-      const module = /^\.\/(engine|models|pictures|readers)(?:_relaxed)?\.js$/.exec(source)?.[1];
+      const module = /^\.\/(engine|measure|models|pictures|readers)(?:_relaxed)?\.js$/.exec(source)?.[1];
       return module && path(`./test/fake-${module}.ts`);
     },
   };

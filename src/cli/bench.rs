@@ -35,7 +35,8 @@ impl Bench {
     pub fn run(&self) -> Result<usize> {
         let mut session = self.model.open(self.model.choose_for_speed()?)?;
         if self.tune {
-            let tuning = block_on(session.tune(self.size, self.batch))?;
+            let progress = |done, total| eprintln!("Tuning: {done} of {total} rounds");
+            let tuning = block_on(session.tune(self.size, self.batch, progress))?;
             let file = tunings::store(&tuning)?;
             eprintln!("{} shapes are tuned for {} in {}", tuning.choices.len(), tuning.adapter, file.display());
         }

@@ -130,7 +130,8 @@ impl ModelArgs {
         let mut session = block_on(Session::open_checkpoint(chosen.network, chosen.checkpoint, options, |_| ()))?;
         session.name_classes(bundled::imagenet_labels()?);
         let info = session.info()?;
-        eprintln!("{} on {} ({}): {}", info.model, info.backend, info.adapter, info.reason);
+        let tuned = if info.tuned > 0 { " With tuned kernels." } else { "" };
+        eprintln!("{} on {} ({}): {}{tuned}", info.model, info.backend, info.adapter, info.reason);
         Ok(session)
     }
 }

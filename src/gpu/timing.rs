@@ -70,7 +70,6 @@ impl GpuExecutor {
     ///
     /// # Errors
     /// As [`GpuExecutor::time`].
-    #[cfg(feature = "tuner")]
     pub async fn time_by_clock(&self, repeats: &[usize]) -> Result<Vec<f64>> {
         self.device.check()?;
         let watch = self.device.watch();

@@ -68,7 +68,6 @@ impl Shape {
     }
 
     /// All that may be taken, each once.
-    #[cfg(feature = "tuner")]
     pub fn candidates(&self) -> Vec<Variant> {
         let blocks = [16, 8, 4].into_iter().filter(|&block| !Tiling::is_wasteful(block, self.y_quads));
         let blocks: Vec<_> = blocks.chain([Tiling::block(self.y_quads)]).collect();
@@ -134,7 +133,6 @@ impl Display for Variant {
     }
 }
 
-#[cfg(feature = "tuner")]
 impl std::str::FromStr for Variant {
     type Err = ();
 
@@ -212,20 +210,28 @@ pub struct Choices {
     pub adapter: AdapterFacts,
     /// What a measurement chose, by [`Shape`] in words.
     pub tuned: Vec<(String, Variant)>,
-    /// While variants are measured: the candidate of that number, of all shapes that have so many.
-    pub candidate: Option<usize>,
 }
 
 impl Choices {
     /// The variant for `shape`. A stored choice that its shaders do not know counts as none.
     pub fn of(&self, shape: &Shape) -> Variant {
-        #[cfg(feature = "tuner")]
-        if let Some(candidate) = self.candidate.and_then(|index| shape.candidates().get(index).copied()) {
-            return candidate;
-        }
         let words = if self.tuned.is_empty() { String::new() } else { shape.to_string() };
         let tuned = self.tuned.iter().find(|(tuned, _)| *tuned == words).map(|&(_, variant)| variant);
         tuned.filter(|&variant| shape.knows(variant)).unwrap_or_else(|| shape.default_for(self.adapter))
+    }
+    /// These and, for shapes among `shapes` that nothing was measured for, the candidate of number `index`, where there are so
+    /// many.
+    pub fn with_candidate<'a>(&self, index: usize, shapes: impl IntoIterator<Item = &'a Shape>) -> Self {
+        let mut all = self.clone();
+        for shape in shapes {
+            let name = shape.to_string();
+            if let Some(&candidate) = shape.candidates().get(index)
+                && !all.tuned.iter().any(|(tuned, _)| *tuned == name)
+            {
+                all.tuned.push((name, candidate));
+            }
+        }
+        all
     }
     /// The tiling for a shape that is always computed directly.
     pub(super) fn tiling(&self, shape: &Shape) -> Tiling {
@@ -330,7 +336,7 @@ mod tests {
             assert_eq!(chosen(unknown).of(&shape), untuned, "{unknown}");
         }
         assert_eq!(chosen("staged").of(&Shape { batch: 2, ..shape }), untuned);
-        let candidate = Choices { candidate: Some(1), ..chosen("staged") };
-        assert_eq!(candidate.of(&shape), shape.candidates()[1]);
+        assert_eq!(chosen("staged").with_candidate(1, [&shape]).of(&shape), Variant::Staged);
+        assert_eq!(Choices::default().with_candidate(1, [&shape]).of(&shape), shape.candidates()[1]);
     }
 }

@@ -44,10 +44,7 @@ async fn trusted(options: &OpenOptions) -> Result<Rc<GpuDevice>> {
         return Err(Error::device_lost(format!("The only adapter, {name}, is software and slower than this.")));
     }
     let device = Rc::new(adapter.open(DeviceLimits::default()).await?);
-    #[cfg(feature = "tuner")]
-    if let Some(tuning) = options.tunings.iter().rfind(|tuning| tuning.fits(&device.adapter)) {
-        device.tune(tuning.variants());
-    }
+    options.tune(&device);
     self_check::check(&device, options.precision).await?;
     Ok(device)
 }

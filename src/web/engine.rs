@@ -1,21 +1,20 @@
 //! The engine's module: photos and analyses.
 
-use super::networks::network;
-use super::results::{field_to_js, results_to_js};
-use super::{set, to_js};
+mod networks;
+mod results;
+
+use super::set;
+use super::values::{from_js, network, to_js};
 use crate::image::{Photo as Pixels, WorkingImage, decode, sniff};
 use crate::overrides::{Overrides, RunOptions};
-use crate::session::{FieldRequest, OpenOptions, Session, View};
+use crate::session::{FieldRequest, OpenOptions, Session, Tuning, View};
 use crate::weights::{Checkpoint, Format, Source};
 use crate::{Error, ErrorCode};
 use js_sys::{Function, Object};
+use results::{field_to_js, results_to_js};
 use serde::Deserialize;
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
-
-fn from_js<T: for<'de> Deserialize<'de>>(value: JsValue) -> Result<T, JsValue> {
-    serde_wasm_bindgen::from_value(value).map_err(|e| Error::bad_option(format!("bad options: {e}")).into())
-}
 
 /// A decoded photo, ready to be analysed at any zoom.
 #[wasm_bindgen]
@@ -105,7 +104,7 @@ pub struct Engine(RefCell<Session>);
 #[wasm_bindgen]
 impl Engine {
     /// Opens a preset, or a network described in JSON, with the weights in `weights`; `index` is what the module `readers`
-    /// gave for them, `options` are `{ backend, precision }`, and `on_progress` gets `{ phase: 'prepare', done, total }`.
+    /// gave for them, `options` are `{ backend, precision, tunings }`, and `on_progress` gets `{ phase: 'prepare', done, total }`.
     ///
     /// # Errors
     /// `unknown-model`, `bad-option`, `device-lost`; `bad-weights`, with the property `readers` if `index` is wanting.
@@ -208,14 +207,13 @@ impl Engine {
         field_to_js(session.receptive_field_of_tensor(data, shape, &request).await?)
     }
 
-    /// `Benchmark` for `batch` inputs of `height` × `width`.
+    /// Runs from here on what the module `measure` found fastest; tells whether it was measured on this adapter.
     ///
     /// # Errors
-    /// `bad-option`, `device-lost`.
-    #[expect(clippy::await_holding_refcell_ref, reason = "a second call is refused, not awaited")]
-    pub async fn benchmark(&self, height: usize, width: usize, batch: usize) -> Result<JsValue, JsValue> {
-        let mut session = self.0.try_borrow_mut().map_err(|_| busy())?;
-        to_js(&session.benchmark(Some([height, width]), batch).await?)
+    /// `bad-option` while another call runs, or for what is no `Tuning`.
+    pub fn adopt(&self, tuning: JsValue) -> Result<bool, JsValue> {
+        let tuning: Tuning = from_js(tuning)?;
+        Ok(self.0.try_borrow_mut().map_err(|_| busy())?.adopt(&tuning))
     }
 }
 

@@ -1,13 +1,13 @@
-//! The exports of the wasm modules. What the worker calls is all but the benchmark; the public
+//! The exports of the wasm modules. What the worker calls is all but the benchmark's single operators; the public
 //! JavaScript API is `www/api/`.
 //!
-//! The engine is built without the features `pictures`, `readers` and `bench`; the picture decoders, the readers of
-//! foreign weights and the benchmark's single operators with one of them.
+//! The engine is built without the features `pictures`, `readers`, `measure` and `bench`; the picture decoders, the readers
+//! of foreign weights, the measurements and the single operators with one of them.
 
-#[cfg(not(any(feature = "pictures", feature = "readers", feature = "bench")))]
+#[cfg(not(any(feature = "pictures", feature = "readers", feature = "measure", feature = "bench")))]
 mod engine;
-#[cfg(not(any(feature = "pictures", feature = "readers", feature = "bench")))]
-mod networks;
+#[cfg(feature = "measure")]
+mod measure;
 #[cfg(feature = "bench")]
 mod operator;
 #[cfg(feature = "pictures")]
@@ -15,7 +15,7 @@ mod pictures;
 #[cfg(feature = "readers")]
 mod readers;
 #[cfg(not(any(feature = "pictures", feature = "readers", feature = "bench")))]
-mod results;
+mod values;
 
 use crate::Error;
 use js_sys::{Object, Reflect};
@@ -33,10 +33,4 @@ impl From<Error> for JsValue {
 fn set(object: &Object, key: &str, value: &JsValue) {
     // Setting a property of a plain extensible object cannot fail.
     let _ = Reflect::set(object, &key.into(), value);
-}
-
-#[cfg(not(any(feature = "pictures", feature = "readers", feature = "bench")))]
-fn to_js(value: &impl serde::Serialize) -> Result<JsValue, JsValue> {
-    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-    value.serialize(&serializer).map_err(|e| Error::bad_option(format!("cannot hand over the result: {e}")).into())
 }

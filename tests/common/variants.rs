@@ -21,7 +21,7 @@ pub async fn check(backend: &Backend, case: &Case) -> Vec<String> {
         let shapes: Vec<_> = runner.shapes().into_iter().flatten().collect();
         let rounds = shapes.iter().map(|shape| shape.candidates().len()).max().unwrap_or(0);
         for round in 0..rounds {
-            let choices = Choices { candidate: Some(round), ..Choices::default() };
+            let choices = Choices::default().with_candidate(round, &shapes);
             runner.record(&choices).await.expect("recorded");
             let found = result(&mut runner, case).await;
             let variants: Vec<_> = shapes.iter().map(|shape| choices.of(shape).to_string()).collect();

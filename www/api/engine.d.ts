@@ -1,7 +1,7 @@
 /** What `engine.js`, the wasm module, offers to the worker. Its errors are `Error` objects with a `code`. */
 import type { RunOptions } from './override.js';
 import type { FieldOptions } from './protocol.js';
-import type { BackendChoice, Benchmark, ModelInfo, Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from './types.js';
+import type { BackendChoice, ModelInfo, Progress, ReceptiveField, Result, SessionInfo, Tuning, WeightPrecision } from './types.js';
 
 export default function init(module?: { module_or_path: unknown }): Promise<unknown>;
 export function models(): ModelInfo[];
@@ -13,6 +13,7 @@ export function randomWeights(model: string): Blob;
 export interface EngineOptions {
   backend: BackendChoice;
   precision: WeightPrecision;
+  tunings: readonly Tuning[];
 }
 
 export class Photo {
@@ -58,6 +59,7 @@ export class Engine {
     shape: readonly [number, number, number, number],
     options: FieldOptions,
   ): Promise<ReceptiveField>;
-  benchmark(height: number, width: number, batch: number): Promise<Benchmark>;
+  /** Runs from here on what `measure.js` found fastest; tells whether it was measured on this adapter. */
+  adopt(tuning: Tuning): boolean;
   free(): void;
 }

@@ -3,34 +3,45 @@ import type * as EngineModule from './engine.js';
 import type { Engine, EngineOptions, Photo } from './engine.js';
 import { codeOf, messageOf, SklensError } from './error.js';
 import { LazyModule } from './lazy.js';
+import type * as MeasureModule from './measure.js';
 import { checkPixels, statedSize } from './pixels.js';
 import type * as PicturesModule from './pictures.js';
-import type { OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
+import type { MeasureRequest, OpenRequest, PhotoSource, Reply, Request, SentPhoto } from './protocol.js';
 import type * as ReadersModule from './readers.js';
-import type { BackendChoice, Inspection, Progress } from './types.js';
+import type { BackendChoice, Inspection, Progress, SessionInfo, Tuning } from './types.js';
 
 type Pictures = Pick<typeof PicturesModule, 'default' | 'Picture'>;
+
+/** Loads the modules that only some files and questions need. */
+export interface SeldomModules {
+  pictures: () => Promise<Pictures>;
+  readers: () => Promise<typeof ReadersModule>;
+  measure: () => Promise<typeof MeasureModule>;
+}
 
 /** The worker's side of a session: one engine, the photos it keeps, and what is needed to open the engine again. */
 export class Host {
   #engine: Engine | undefined;
   #reopen: ((backend: BackendChoice) => Promise<Engine>) | undefined;
   #backend: BackendChoice = 'auto';
+  /** What the open network is, and how it was opened. */
+  #opened: Omit<MeasureModule.MeasureRequest, 'classes' | 'size' | 'batch' | 'backend'> | undefined;
   readonly #photos = new Map<number, Photo>();
   readonly #pictures: LazyModule<Pictures>;
   readonly #readers: LazyModule<typeof ReadersModule>;
+  readonly #measure: LazyModule<typeof MeasureModule>;
 
-  /** `load` loads the modules that only some files need. */
   constructor(
     private readonly wasm: Pick<typeof EngineModule, 'default' | 'describe' | 'randomWeights' | 'Engine' | 'Photo'>,
-    load: { pictures: () => Promise<Pictures>; readers: () => Promise<typeof ReadersModule> },
+    load: SeldomModules,
     private readonly reply: (message: Reply) => void,
   ) {
     this.#pictures = new LazyModule(load.pictures, 'bad-image', 'decoder for this picture');
     this.#readers = new LazyModule(load.readers, 'bad-weights', 'reader of this weights file');
+    this.#measure = new LazyModule(load.measure, 'bad-option', 'part of the engine that measures');
   }
 
-  /** Answers `request` with exactly one of `opened`, `described`, `inspected`, `results`, `field`, `benchmarked` and `failed`. */
+  /** Answers `request` with exactly one of `opened`, `described`, `inspected`, `results`, `field`, `benchmarked`, `tuned` and `failed`. */
   async handle(request: Request): Promise<void> {
     try {
       if (request.type === 'open') {
@@ -57,11 +68,12 @@ export class Host {
         return;
       }
       if (request.type === 'benchmark') {
-        const benchmark = await this.#withDevice((engine) => {
-          const [height, width] = request.size ?? engine.info().inputSize;
-          return engine.benchmark(height, width, request.batch);
-        });
-        this.reply({ type: 'benchmarked', benchmark });
+        const { benchmark } = await this.#measure.get();
+        this.reply({ type: 'benchmarked', benchmark: await this.#withDevice((engine) => benchmark(this.#measured(request, engine))) });
+        return;
+      }
+      if (request.type === 'tune') {
+        this.reply({ type: 'tuned', ...(await this.#tune(request)) });
         return;
       }
       const results = await this.#withDevice((engine) =>
@@ -83,15 +95,36 @@ export class Host {
     const [given] = await Promise.all([request.weights === null ? null : fileOf(request.weights, report, request.sha256), ready]);
     const model = request.model ?? (await (await this.#readers.get()).recognise(given as Blob));
     const weights = given ?? this.wasm.randomWeights(model);
+    const { precision, tunings } = request;
+    const opened = { model, precision, tunings };
+    this.#opened = opened;
     this.#backend = request.backend;
     this.#reopen = async (backend) => {
-      const engine = await this.#openWith(model, weights, { backend, precision: request.precision }, report);
+      const engine = await this.#openWith(model, weights, { backend, precision, tunings: opened.tunings }, report);
       const { classes, metadata } = engine.info();
       if (classes === imagenetClasses && !metadata.labels && metadata.weights !== 'random') engine.nameClasses(await imagenetLabels());
       return engine;
     };
     this.#engine = await this.#reopen(request.backend);
     this.reply({ type: 'opened', info: this.#engine.info(), weights });
+  }
+
+  /** What a request to measure is about: the network that runs, where it runs. */
+  #measured({ size, batch }: MeasureRequest, engine: Engine): MeasureModule.MeasureRequest {
+    if (!this.#opened) throw new SklensError('closed', 'The session is not open.');
+    const { backend, inputSize, classes } = engine.info();
+    return { ...this.#opened, backend, classes, size: size ?? inputSize, batch };
+  }
+
+  /** Finds the fastest kernels, which the engine runs from here on, also when it is opened again. */
+  async #tune(request: MeasureRequest): Promise<{ tuning: Tuning; info: SessionInfo }> {
+    const { tune } = await this.#measure.get();
+    return this.#withDevice(async (engine) => {
+      const tuning = await tune(this.#measured(request, engine), this.#report);
+      engine.adopt(tuning);
+      if (this.#opened) this.#opened.tunings = [...this.#opened.tunings, tuning];
+      return { tuning, info: engine.info() };
+    });
   }
 
   /** Opens the engine; foreign weights with the module that reads them. */

@@ -12,6 +12,7 @@ import type {
   Result,
   SessionInfo,
   TensorInput,
+  Tuning,
   WeightPrecision,
 } from './types.js';
 
@@ -29,6 +30,8 @@ export interface OpenRequest {
   backend: BackendChoice;
   /** How the weights are kept in memory. */
   precision: WeightPrecision;
+  /** Which kernels were measured to be the fastest on which adapters. */
+  tunings: readonly Tuning[];
 }
 
 /** A photo that a request is about, and which others the worker may forget. */
@@ -77,8 +80,9 @@ export interface TensorFieldRequest {
   options: FieldOptions;
 }
 
-export interface BenchmarkRequest {
-  type: 'benchmark';
+/** Times every layer, or finds the fastest kernels. */
+export interface MeasureRequest {
+  type: 'benchmark' | 'tune';
   /** Height and width; the network's where absent. */
   size?: readonly [number, number];
   batch: number;
@@ -101,7 +105,7 @@ export type Request =
   | TensorRequest
   | FieldRequest
   | TensorFieldRequest
-  | BenchmarkRequest
+  | MeasureRequest
   | DescribeRequest
   | InspectRequest;
 
@@ -116,6 +120,7 @@ export type Reply =
   | { type: 'results'; results: Result[]; dispatches: number }
   | { type: 'field'; field: ReceptiveField; dispatches: number }
   | { type: 'benchmarked'; benchmark: Benchmark }
+  | { type: 'tuned'; tuning: Tuning; info: SessionInfo }
   | { type: 'failed'; code: ErrorCode; message: string }
   /** Something threw outside any request: nothing that follows can be trusted. */
   | { type: 'crashed'; message: string };

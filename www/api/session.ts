@@ -15,6 +15,8 @@ import type {
   Result,
   SessionInfo,
   TensorInput,
+  TuneOptions,
+  Tuning,
 } from './types.js';
 import { checkTimeout, listen, type Living, TIMEOUT, Watch } from './watch.js';
 
@@ -27,9 +29,10 @@ const MAX_RESTARTS = 3;
 
 interface Call {
   request: () => Request;
-  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' | 'field' | 'benchmarked' }>) => void;
+  resolve: (reply: Extract<Reply, { type: 'opened' | 'described' | 'results' | 'field' | 'benchmarked' | 'tuned' }>) => void;
   reject: (error: SklensError) => void;
   timeout: number;
+  onProgress?: ((progress: Progress) => void) | undefined;
   /** Whether it opens the network, which comes before all others. */
   opens: boolean;
   /** Whether a worker died of it already. */
@@ -172,6 +175,21 @@ export class Session extends EventTarget {
   }
 
   /**
+   * Measures which variants of the kernels this graphics adapter runs fastest for inputs of that size and batch, except for
+   * shapes that are known already, and uses them from here on. Takes seconds, on software adapters minutes.
+   *
+   * Rejects as {@link benchmark}; with `bad-option` on the CPU, which has one variant of everything.
+   */
+  async tune({ size, batch = 1, signal, timeout = TIMEOUT, onProgress }: TuneOptions = {}): Promise<Tuning> {
+    const request = { type: 'tune' as const, batch, ...(size === undefined ? {} : { size: sides(size) }) };
+    const reply = await this.#call(() => request, timeout, signal, onProgress);
+    if (reply.type !== 'tuned') throw new SklensError('closed', 'The worker answered something else.');
+    this.#info = reply.info;
+    this.opening = { ...this.opening, tunings: [...this.opening.tunings, reply.tuning] };
+    return reply.tuning;
+  }
+
+  /**
    * The figures of a network that need not be open. Rejects with `unknown-model`, `bad-option` that names the value at
    * fault, or `closed`.
    */
@@ -201,7 +219,12 @@ export class Session extends EventTarget {
     return listen(worker, (reply) => this.#receive(reply), (cause) => this.#died(cause));
   }
 
-  async #call(request: () => Request, timeout: number, signal?: AbortSignal): Promise<Parameters<Call['resolve']>[0]> {
+  async #call(
+    request: () => Request,
+    timeout: number,
+    signal?: AbortSignal,
+    onProgress?: (progress: Progress) => void,
+  ): Promise<Parameters<Call['resolve']>[0]> {
     if (this.#closed) throw this.#closed;
     checkTimeout(timeout);
     return new Promise((resolve, reject) => {
@@ -216,6 +239,7 @@ export class Session extends EventTarget {
       const call: Call = {
         request,
         timeout,
+        onProgress,
         opens: request === this.#opening,
         retried: false,
         resolve: (reply) => (settled(), resolve(reply)),
@@ -286,6 +310,7 @@ export class Session extends EventTarget {
       case 'progress':
         // The progress of opening again is nobody's to show.
         if (!this.#info) this.onProgress?.(reply.progress);
+        else if (reply.progress.phase === 'measure') this.#running?.onProgress?.(reply.progress);
         break;
       case 'engine':
         this.#info = reply.info;
@@ -299,6 +324,7 @@ export class Session extends EventTarget {
       case 'opened':
       case 'described':
       case 'benchmarked':
+      case 'tuned':
         this.#settle((call) => call.resolve(reply));
         break;
       case 'failed':

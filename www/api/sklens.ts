@@ -35,7 +35,7 @@ export function bundledWeights(model: string): string | undefined {
  * and there is none).
  */
 export async function open(options: OpenOptions): Promise<Session> {
-  const { model, weights, random = false, backend = 'auto', weightPrecision = 'auto', onProgress } = options;
+  const { model, weights, random = false, backend = 'auto', weightPrecision = 'auto', tunings = [], onProgress } = options;
   if (model === undefined && (random || weights === undefined)) {
     throw new SklensError('bad-option', 'Pass `model`, or `weights` to recognise it from.');
   }
@@ -47,7 +47,7 @@ export async function open(options: OpenOptions): Promise<Session> {
     throw new SklensError('bad-option', `There is no weight precision “${weightPrecision}”. Use auto, f32 or f16.`);
   }
   const precision = weightPrecision === 'auto' ? defaultPrecision(globalThis.navigator) : weightPrecision;
-  const request: OpenRequest = { type: 'open', model: name, backend, precision, ...(random ? { weights: null } : located(name, weights)) };
+  const request: OpenRequest = { type: 'open', model: name, backend, precision, tunings, ...(random ? { weights: null } : located(name, weights)) };
   return Session.start(startWorker, request, onProgress);
 }
 

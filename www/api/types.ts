@@ -78,6 +78,8 @@ export interface SessionInfo {
   classes: number;
   /** GPU dispatches of the last run; 0 before the first and on the CPU. */
   dispatches: number;
+  /** Shapes whose kernel a measurement chose, see {@link Session.tune}. */
+  tuned: number;
   weightPrecision: WeightPrecision;
   /** Bytes that the weights take, packed for this backend. */
   weightBytes: number;
@@ -306,9 +308,28 @@ export interface Benchmark {
   layers: LayerTime[];
 }
 
-/** Where opening stands: `download` and `weights` count bytes, `prepare` counts steps; `total` is 0 where unknown. */
+/** Options of tuning. */
+export interface TuneOptions extends BenchmarkOptions {
+  onProgress?: (progress: Progress) => void;
+}
+
+/**
+ * Which variants of the kernels a graphics adapter runs fastest, to be kept (it is plain JSON) and given to {@link OpenOptions}
+ * again. It counts only for that adapter and this version of the engine.
+ */
+export interface Tuning {
+  adapter: string;
+  version: string;
+  /** Variants by shape, both in words. */
+  choices: Record<string, string>;
+}
+
+/**
+ * Where opening or tuning stands: `download` and `weights` count bytes, `prepare` counts steps and `measure` rounds; `total` is 0
+ * where unknown.
+ */
 export interface Progress {
-  phase: 'download' | 'weights' | 'prepare';
+  phase: 'download' | 'weights' | 'prepare' | 'measure';
   done: number;
   total: number;
 }
@@ -413,6 +434,8 @@ export interface OpenOptions {
    * at most 4 GiB, and on phones whose browser does not tell; f32 on others.
    */
   weightPrecision?: WeightPrecision | 'auto';
+  /** What {@link Session.tune} returned earlier, on this adapter or others. Default: none, the kernels' defaults. */
+  tunings?: readonly Tuning[];
   onProgress?: (progress: Progress) => void;
 }
 

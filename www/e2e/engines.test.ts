@@ -73,3 +73,40 @@ test('every view shows on the GPU what it shows on the CPU', async () => {
     expect(Math.max(...values.map((value, place) => Math.abs(value - (other[place] ?? NaN)))), view).toBeLessThan(tolerance);
   }
 });
+
+test('the fastest kernels are found, used at once and given to another session, and change no result', async () => {
+  const site = await openSite('webgpu');
+  const { page, problems } = await visit(site);
+  await settled(page);
+  const found = await page.evaluate(async () => {
+    const { open } = window.sklens;
+    // One stage: few shapes, each of which has many variants to compile.
+    const model = { sknet: { name: 'small', depths: [1], width: 16, out_width: 32, groups: 4, input_size: [64, 64] as const, classes: 10 } };
+    const photo = await (await fetch(document.querySelector('img')?.src ?? '')).blob();
+    const session = await open({ model, random: true, backend: 'gpu' });
+    const logits = async (of: typeof session) => [...((await of.analyze(photo))[0]?.logits ?? [])];
+    const before = await logits(session);
+    const untuned = session.info.tuned;
+    const rounds: number[][] = [];
+    const tuning = await session.tune({ onProgress: ({ done, total }) => rounds.push([done, total]) });
+    const tuned = session.info.tuned;
+    const after = await logits(session);
+    session.close();
+    const later = await open({ model, random: true, backend: 'gpu', tunings: [tuning] });
+    const benchmark = await later.benchmark();
+    const result = { before, untuned, rounds, tuning, tuned, after, laterTuned: later.info.tuned, benchmark };
+    later.close();
+    return result;
+  });
+  const { before, untuned, rounds, tuning, tuned, after, laterTuned, benchmark } = found;
+  const shapes = Object.keys(tuning.choices).length;
+  expect(shapes).toBeGreaterThan(2);
+  expect([untuned, tuned, laterTuned]).toEqual([0, shapes, shapes]);
+  expect(rounds.length).toBeGreaterThan(2);
+  expect(rounds).toEqual(rounds.map((_, done) => [done, rounds.length - 1]));
+  const largest = Math.max(...before.map(Math.abs));
+  expect(Math.max(...before.map((logit, place) => Math.abs(logit - (after[place] ?? NaN))))).toBeLessThan(1e-4 * largest);
+  expect(benchmark).toMatchObject({ size: [64, 64], batch: 1 });
+  expect(problems).toEqual([]);
+  await site.close();
+});

@@ -9,14 +9,11 @@ import { messageOf } from './lib/message';
 import { addressable, type Place } from './lib/permalink';
 import { decodePhoto, type Photo } from './lib/photo';
 import { Undo } from './lib/undo';
+import { PAPER_ZOOMS, ZOOM_RANGE } from './lib/zooms';
 import { RunningNetwork } from './state/network.svelte';
 import { t } from './strings';
 
 export type { NetworkChoice } from './state/network.svelte';
-
-/** The zooms of the paper's section 4.4. */
-export const PAPER_ZOOMS: readonly number[] = [1, 1.5, 2];
-export const ZOOM_RANGE = { min: 1, max: 3, step: 0.01 } as const;
 
 /** What the analyses in `results` belong to: results hold as long as this object is the current one. */
 export interface Subject {

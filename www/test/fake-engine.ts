@@ -2,7 +2,7 @@
 import type { EngineOptions } from '../api/engine';
 import type { RunOptions } from '../api/override';
 import type { FieldOptions } from '../api/protocol';
-import type { Benchmark, Progress, ReceptiveField, Result, SessionInfo, WeightPrecision } from '../api/types';
+import type { Progress, ReceptiveField, Result, SessionInfo, Tuning, WeightPrecision } from '../api/types';
 import { models as presets } from './fake-models';
 
 export class CodedError extends Error {
@@ -65,13 +65,14 @@ export class Engine {
     readonly backend: 'gpu' | 'cpu',
     readonly random: boolean,
     readonly precision: WeightPrecision,
+    private tuned: number,
   ) {}
 
   static async open(
     model: string,
     weights: Blob,
     index: string | undefined,
-    { backend, precision }: EngineOptions,
+    { backend, precision, tunings }: EngineOptions,
     onProgress: (progress: Progress) => void,
   ): Promise<Engine> {
     behaviour.opened.push(backend);
@@ -79,7 +80,7 @@ export class Engine {
     onProgress({ phase: 'prepare', done: 1, total: 2 });
     const text = await weights.text();
     if (text.startsWith('foreign') && index === undefined) throw new CodedError('bad-weights', 'Only safetensors is read.', { readers: true });
-    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', text === 'random', precision);
+    return new Engine(model, backend === 'gpu' ? 'gpu' : 'cpu', text === 'random', precision, Object.keys(tunings.at(-1)?.choices ?? {}).length);
   }
 
   info(): SessionInfo {
@@ -92,6 +93,7 @@ export class Engine {
       reason: this.backend === 'cpu' ? 'There is no hardware GPU adapter.' : 'Chosen by hand.',
       classes: 200,
       dispatches: this.#runs && this.backend === 'gpu' ? 87 : 0,
+      tuned: this.backend === 'gpu' ? this.tuned : 0,
       weightPrecision: this.precision,
       weightBytes: preset.params * (this.precision === 'f16' ? 2 : 4),
       cropPct: 1,
@@ -132,14 +134,9 @@ export class Engine {
     return this.#field(0.5, options);
   }
 
-  async benchmark(height: number, width: number, batch: number): Promise<Benchmark> {
-    if (!(batch >= 1)) throw new CodedError('bad-option', `the batch is ${batch}; it must be from 1 to 64 at this size`);
-    const layers = this.info().units.map(({ path, channels }, depth) => {
-      const [macs, bytes] = [channels * 1e5 * batch, 4e5 * batch];
-      const rooflineMilliseconds = Math.max(macs / 2e7, bytes / 1e7);
-      return { name: path, kernel: 'sk_branches', macs, bytes, milliseconds: rooflineMilliseconds * (1 + (depth % 5)), rooflineMilliseconds };
-    });
-    return { size: [height, width], batch, milliseconds: 19.3, roofline: { gflops: 40, gigabytes: 10 }, layers };
+  adopt(tuning: Tuning): boolean {
+    if (this.backend === 'gpu') this.tuned = Object.keys(tuning.choices).length;
+    return this.backend === 'gpu';
   }
 
   free(): void {}

@@ -2,6 +2,7 @@ import { vi } from 'vitest';
 import { Host } from '../api/host';
 import type { Reply, Request } from '../api/protocol';
 import * as fake from './fake-engine';
+import * as measure from './fake-measure';
 import * as readers from './fake-readers';
 
 /** A worker in this thread: the real host on the fake engine, messages cloned and delivered later. */
@@ -14,7 +15,7 @@ export class LocalWorker {
   terminated = false;
   readonly #host = new Host(
     fake as never,
-    { pictures: () => Promise.reject(new Error('no pictures here')), readers: async () => readers },
+    { pictures: () => Promise.reject(new Error('no pictures here')), readers: async () => readers, measure: async () => measure },
     (reply) => this.deliver(reply),
   );
 

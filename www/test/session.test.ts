@@ -383,3 +383,25 @@ describe('benchmark', () => {
     expect(await codeOf(session.benchmark())).toBe('closed');
   });
 });
+
+describe('tuning', () => {
+  test('tells how far it is, is used at once and when the worker starts again', async () => {
+    const session = await sklens.open({ model, backend: 'gpu' });
+    const rounds: sklens.Progress[] = [];
+    const tuning = await session.tune({ batch: 2, onProgress: (progress) => rounds.push(progress) });
+    expect(rounds.map(({ phase, done, total }) => [phase, done, total])).toEqual([0, 1, 2].map((done) => ['measure', done, 2]));
+    expect(Object.keys(tuning.choices)).toEqual(['pointwise 1 1 1 2']);
+    expect(session.info.tuned).toBe(1);
+    const both = await session.tune();
+    expect(Object.keys(both.choices)).toHaveLength(2);
+    LocalWorker.last.deliver({ type: 'crashed', message: 'unreachable' });
+    await vi.waitFor(() => expect(session.info.tuned).toBe(2));
+    expect((await sklens.open({ model, backend: 'gpu', tunings: [tuning] })).info.tuned).toBe(1);
+  });
+
+  test('is refused on the CPU and for an impossible batch', async () => {
+    const session = await sklens.open({ model, backend: 'cpu' });
+    expect(await codeOf(session.tune())).toBe('bad-option');
+    expect(await codeOf((await sklens.open({ model, backend: 'gpu' })).tune({ batch: 0 }))).toBe('bad-option');
+  });
+});

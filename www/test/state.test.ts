@@ -179,6 +179,27 @@ test('weights are kept as chosen, also for networks and engines that follow', as
   await settled(explorer);
 });
 
+test('tuned kernels run until they are switched off, also in the next visit', async () => {
+  const kept = new Map<string, string>();
+  vi.stubGlobal('localStorage', { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value) });
+  const explorer = await started();
+  await explorer.run('gpu');
+  expect([explorer.tuned, explorer.info?.tuned]).toEqual([false, 0]);
+  await explorer.tune(true);
+  expect([explorer.tuned, explorer.tuning, explorer.info?.tuned]).toEqual([true, false, 2]);
+
+  const later = await started();
+  await later.run('gpu');
+  expect([later.tuned, later.info?.tuned]).toEqual([true, 2]);
+  await later.tune(false);
+  await settled(later);
+  expect([later.tuned, later.info?.tuned]).toEqual([false, 0]);
+
+  await later.run('cpu');
+  await later.tune(true);
+  expect(later.error).toContain('nothing to tune');
+});
+
 test('an engine that stops is started again and answers', async () => {
   const explorer = await started();
   explorer.zoomTo(1.7);

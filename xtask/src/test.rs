@@ -95,7 +95,7 @@ fn clippy(project: &Project, steps: &mut Steps, toolchain: &WasmToolchain) -> Re
                 .args(["--package=sklens", "--lib", "--test=browser", "--no-default-features"])
                 .args(["--", "--deny=warnings"]),
         )?;
-        for features in ["--features=pictures", "--features=readers", "--features=bench"] {
+        for features in ["--features=pictures", "--features=readers", "--features=measure", "--features=bench"] {
             process::run(
                 wasm::cargo(project, toolchain, "clippy")
                     .args(["--package=sklens", "--lib", "--no-default-features", features])

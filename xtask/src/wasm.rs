@@ -1,5 +1,5 @@
-//! The WebAssembly modules in `pkg/`, with their bindings and types: the engine, plain and with relaxed SIMD, and the
-//! decoders and readers that it seldom needs.
+//! The WebAssembly modules in `pkg/`, with their bindings and types: the engine and its measurements, plain and with relaxed
+//! SIMD, and the decoders and readers that it seldom needs.
 
 use anyhow::{Context, Result, bail};
 use flate2::Compression;
@@ -39,9 +39,14 @@ impl Module {
         Self { name, features, target_feature: None, first: false }
     }
 
-    /// The engine, for browsers that know `target_feature`.
-    const fn engine(name: &'static str, target_feature: Option<&'static str>) -> Self {
-        Self { target_feature, first: true, ..Self::new(name, "") }
+    /// The engine.
+    const fn engine(name: &'static str) -> Self {
+        Self { first: true, ..Self::new(name, "") }
+    }
+
+    /// The same, for browsers that know relaxed SIMD.
+    const fn relaxed(self, name: &'static str) -> Self {
+        Self { name, target_feature: Some("relaxed-simd"), ..self }
     }
 
     /// Its own build directory: one directory would compile everything again whenever the flags change.
@@ -51,9 +56,13 @@ impl Module {
     }
 }
 
-const MODULES: [Module; 4] = [
-    Module::engine("engine", None),
-    Module::engine("engine_relaxed", Some("relaxed-simd")),
+const ENGINE: Module = Module::engine("engine");
+const MEASURE: Module = Module::new("measure", "measure");
+const MODULES: [Module; 6] = [
+    ENGINE,
+    ENGINE.relaxed("engine_relaxed"),
+    MEASURE,
+    MEASURE.relaxed("measure_relaxed"),
     Module::new("pictures", "pictures"),
     Module::new("readers", "readers"),
 ];

@@ -3,7 +3,8 @@ import type { Session, SessionInfo } from 'sklens';
 import type { Item } from '../lib/collection';
 import { messageOf } from '../lib/message';
 import { Collector, type Group } from '../lib/statistics';
-import { PAPER_ZOOMS, type Explorer } from '../state.svelte';
+import { PAPER_ZOOMS } from '../lib/zooms';
+import type { Explorer } from '../state.svelte';
 
 /** Photos that tell how long the others will take. */
 const TRIAL = 4;

@@ -6,7 +6,8 @@ import type { Item } from '../lib/collection';
 import { MODES, overrideOf, placeInCrop, placeInPhoto, shows, type FieldPoint, type Fields, type Mode } from '../lib/field';
 import { addressable } from '../lib/permalink';
 import type { Photo } from '../lib/photo';
-import { ZOOM_RANGE, type Explorer } from '../state.svelte';
+import { ZOOM_RANGE } from '../lib/zooms';
+import type { Explorer } from '../state.svelte';
 import { t } from '../strings';
 import { Question } from './question.svelte';
 

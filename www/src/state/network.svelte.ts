@@ -2,9 +2,14 @@
 import type { BackendChoice, Inspection, ModelInfo, NetworkDescription, Progress, Session, SessionInfo, UnitInfo, WeightPrecision } from 'sklens';
 import * as sklens from 'sklens';
 import { messageOf } from '../lib/message';
+import { PAPER_ZOOMS } from '../lib/zooms';
+import { keepTuning, keptTunings, wantTuned, wantsTuned } from '../lib/tunings';
 import { t } from '../strings';
 
 const preset = sklens.models().find(({ name }) => name === sklens.bundledModels()[0]);
+
+/** How many pictures the page looks at together: the present zoom, and those of {@link PAPER_ZOOMS}. */
+const BATCHES = [1, PAPER_ZOOMS.length];
 
 /** A network with its weights: a file, those bundled with the page, or random ones. */
 export interface NetworkChoice {
@@ -18,6 +23,10 @@ export abstract class RunningNetwork {
   network: NetworkChoice | undefined = $state.raw(preset && { model: preset.name });
   backend: BackendChoice = $state('auto');
   precision: WeightPrecision | 'auto' = $state('auto');
+  /** Whether the GPU runs the kernels that were measured to be the fastest on it. */
+  tuned = $state(wantsTuned());
+  /** Whether they are being measured. */
+  tuning = $state(false);
   info: SessionInfo | null = $state.raw(null);
   opening = $state(true);
   progress: Progress | null = $state.raw(null);
@@ -60,6 +69,28 @@ export abstract class RunningNetwork {
     });
   }
 
+  /** Measures and keeps which kernels are the fastest on the GPU that runs, or goes back to the default ones. */
+  async tune(wanted: boolean): Promise<void> {
+    const { session } = this;
+    if (!session || this.tuning) return;
+    wantTuned(wanted);
+    this.tuned = wanted;
+    if (!wanted) return this.run();
+    this.tuning = true;
+    const onProgress = (progress: Progress) => {
+      if (session === this.session) this.progress = progress;
+    };
+    try {
+      for (const batch of BATCHES) keepTuning(await session.tune({ batch, onProgress }));
+      if (session === this.session) this.info = session.info;
+    } catch (error) {
+      if (session === this.session) this.error = messageOf(error);
+    } finally {
+      this.tuning = false;
+      if (session === this.session) this.progress = null;
+    }
+  }
+
   /** Opens another network beside the running one, which stays if that fails; tells whether it runs. */
   async show(network: NetworkChoice): Promise<boolean> {
     this.misfit = null;
@@ -98,6 +129,7 @@ export abstract class RunningNetwork {
         ...network,
         backend: this.backend,
         weightPrecision: this.precision,
+        tunings: this.tuned ? keptTunings() : [],
         onProgress: (progress) => {
           if (turn === this.#opened) this.progress = progress;
         },

@@ -1,4 +1,5 @@
-import { ZOOM_RANGE, type Explorer } from '../state.svelte';
+import { ZOOM_RANGE } from '../lib/zooms';
+import type { Explorer } from '../state.svelte';
 
 /** Zoom per second. */
 const SPEED = 0.4;

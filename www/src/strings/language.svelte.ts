@@ -1,4 +1,5 @@
 /** The language of the page: which there are, which is spoken, and who remembers it. */
+import { recall, remember } from '../lib/remembered';
 import { en, type Strings } from './en';
 
 /** Every language under the name that its speakers give it. */
@@ -41,12 +42,12 @@ export async function speak(next: Language): Promise<void> {
 /** Speaks `next` and remembers the choice. */
 export async function choose(next: Language): Promise<void> {
   await speak(next);
-  localStorage.setItem(KEY, next);
+  remember(KEY, next);
 }
 
 /** Speaks what the visitor prefers, or English where that cannot be had. */
 export async function begin(): Promise<void> {
-  await speak(preferred(localStorage.getItem(KEY), navigator.languages)).catch(() => speak('en'));
+  await speak(preferred(recall(KEY), navigator.languages)).catch(() => speak('en'));
 }
 
 /** A view of the strings that `of` gives, read anew at every access: parts of it may be kept and still follow the language. */

@@ -1,4 +1,5 @@
 /** Downloads as the page shows them. */
+import { recall, remember } from '../lib/remembered';
 import { t } from '../strings';
 import { download, type DownloadProgress } from './download';
 import { address, defaultMirror, mirrorFrom, published, type Published } from './published';
@@ -16,7 +17,7 @@ export class Weights {
 
   /** `search` is that of the page's address. */
   constructor(search: string) {
-    const mirror = mirrorFrom(search, localStorage.getItem(KEY));
+    const mirror = mirrorFrom(search, recall(KEY));
     if (mirror === null) this.error = t.downloads.badMirror;
     else this.mirror = mirror;
   }
@@ -42,7 +43,7 @@ export class Weights {
     this.error = found === null ? t.downloads.badMirror : null;
     if (found === null) return false;
     this.mirror = found;
-    localStorage.setItem(KEY, found);
+    remember(KEY, found);
     return true;
   }
 

@@ -1,9 +1,10 @@
 //! Results as JavaScript objects.
 
-use super::{set, to_js};
 use crate::analysis::{Analysis, Prediction};
 use crate::effective_field::EffectiveField;
 use crate::graph::FieldSizes;
+use crate::web::set;
+use crate::web::values::to_js;
 use js_sys::{Float32Array, Object};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;

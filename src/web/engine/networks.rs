@@ -1,17 +1,11 @@
 //! Networks: their list, descriptions and random weights.
 
-use super::to_js;
-use crate::network::{Network, NetworkFile, preset};
+use crate::Error;
 use crate::session::ModelInfo;
+use crate::web::values::{network, to_js};
 use crate::weights::random_file;
-use crate::{Error, Result};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-
-/// The network that `model` names, or describes in JSON.
-pub(super) fn network(model: &str) -> Result<Network> {
-    if model.trim_start().starts_with('{') { NetworkFile::from_json(model)?.network() } else { preset(model) }
-}
 
 /// `ModelInfo[]`: presets, then the rows of the paper's tables 6 and 7.
 #[wasm_bindgen]
