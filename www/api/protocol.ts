@@ -80,12 +80,21 @@ export interface TensorFieldRequest {
   options: FieldOptions;
 }
 
-/** Times every layer, or finds the fastest kernels. */
+/** What a request to measure is about. */
 export interface MeasureRequest {
-  type: 'benchmark' | 'tune';
   /** Height and width; the network's where absent. */
   size?: readonly [number, number];
   batch: number;
+}
+
+/** Times every layer. */
+export interface BenchmarkRequest extends MeasureRequest {
+  type: 'benchmark';
+}
+
+/** Finds the fastest kernels. */
+export interface TuneRequest extends MeasureRequest {
+  type: 'tune';
 }
 
 export interface DescribeRequest {
@@ -105,7 +114,8 @@ export type Request =
   | TensorRequest
   | FieldRequest
   | TensorFieldRequest
-  | MeasureRequest
+  | BenchmarkRequest
+  | TuneRequest
   | DescribeRequest
   | InspectRequest;
 

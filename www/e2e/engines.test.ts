@@ -81,7 +81,7 @@ test('the fastest kernels are found, used at once and given to another session, 
   const found = await page.evaluate(async () => {
     const { open } = window.sklens;
     // One stage: few shapes, each of which has many variants to compile.
-    const model = { sknet: { name: 'small', depths: [1], width: 16, out_width: 32, groups: 4, input_size: [64, 64] as const, classes: 10 } };
+    const model = { sknet: { name: 'small', depths: [1], width: 16, out_width: 32, groups: 4, input_size: [64, 64] as [number, number], classes: 10 } };
     const photo = await (await fetch(document.querySelector('img')?.src ?? '')).blob();
     const session = await open({ model, random: true, backend: 'gpu' });
     const logits = async (of: typeof session) => [...((await of.analyze(photo))[0]?.logits ?? [])];
