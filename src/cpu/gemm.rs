@@ -5,13 +5,12 @@ mod native;
 #[cfg(any(target_arch = "wasm32", test))]
 mod tiles;
 
-use crate::cpu::simd::relu;
 use crate::plan::LANES;
 
 #[cfg(not(target_arch = "wasm32"))]
-use native::add_product;
+use native::{PANEL, product};
 #[cfg(target_arch = "wasm32")]
-use tiles::add_product;
+use tiles::{PANEL, product};
 
 /// A row-major matrix in a slice.
 #[derive(Clone, Copy, Debug)]
@@ -58,28 +57,40 @@ fn extent(rows: usize, columns: usize, stride: usize) -> usize {
 }
 
 /// Puts the `rows × columns` matrix at the start of `values`, whose elements have `size` bytes, into the order in which
-/// [`affine`] reads its right matrix.
+/// [`affine`] reads its right matrix: panels of a few columns, each row by row, the last one perhaps narrower.
 pub fn arrange(values: &mut [u8], rows: usize, columns: usize, size: usize) {
-    #[cfg(target_arch = "wasm32")]
-    tiles::arrange(values, rows, columns, size);
-    // The crate reads rows.
-    #[cfg(not(target_arch = "wasm32"))]
-    let _ = (values, rows, columns, size);
+    in_panels(PANEL, values, rows, columns, size);
 }
 
-/// `out = act(a · b + bias + residual)` for a of m × k and b of k × n, which is [`arrange`]d; n is a multiple of 4.
+/// [`arrange`] for panels of that many columns.
+fn in_panels(panel: usize, values: &mut [u8], rows: usize, columns: usize, size: usize) {
+    let (stride, widest) = (columns * size, panel * size);
+    let before = values[..rows * stride].to_vec();
+    let mut at = 0;
+    for column in (0..stride).step_by(widest) {
+        let width = (stride - column).min(widest);
+        for row in before.chunks_exact(stride) {
+            values[at..at + width].copy_from_slice(&row[column..][..width]);
+            at += width;
+        }
+    }
+}
+
+/// `out = act(a · b + bias + residual)` for a of m × k and b of k × n, which is [`arrange`]d; n is a multiple of 4. Where k is
+/// none, rows of a go on up to the next one and b has at least as many rows, whatever they hold.
 ///
 /// # Panics
 /// If a slice is shorter than its matrix, rows overlap, or n is no multiple of 4.
 pub fn affine(size: [usize; 3], a: Matrix, b: &[f32], finish: Finish, out: &mut Output) {
     check(size, a, b, finish, out);
-    product(add_product, size, a, b, finish, out);
+    product(size, a, b, finish, out);
 }
 
 fn check([m, k, n]: [usize; 3], a: Matrix, b: &[f32], finish: Finish, out: &Output) {
     assert!(n.is_multiple_of(LANES), "the right matrix has {n} columns, which are not whole quads");
-    assert!(a.values.len() >= extent(m, k, a.stride), "the left matrix is shorter than {m} × {k}");
-    assert!(b.len() >= k * n, "the right matrix is shorter than {k} × {n}");
+    let depth = k.next_multiple_of(LANES);
+    assert!(a.values.len() >= extent(m, k, a.stride) + depth - k, "the left matrix is shorter than {m} × {k}");
+    assert!(b.len() >= depth * n && b.len().is_multiple_of(n), "the right matrix is shorter than {k} × {n}");
     assert!(finish.bias.len() >= n, "there are fewer than {n} biases");
     if let Some(residual) = finish.residual {
         assert!(residual.values.len() >= extent(m, n, residual.stride), "the residual is shorter than {m} × {n}");
@@ -89,70 +100,20 @@ fn check([m, k, n]: [usize; 3], a: Matrix, b: &[f32], finish: Finish, out: &Outp
     assert!(out.values.len() >= extent(m, columns, out.stride), "the result is shorter than {m} × {n}");
 }
 
-/// `c += a · b` for a of m × k, b of k × n as it was arranged, and c of m × n with rows that many floats apart.
-type AddProduct = fn([usize; 3], Matrix, &[f32], &mut [f32], usize);
-
-/// Rows that are worked on at once where the result's quads lie apart, so that they stay in the cache.
-const ROWS: usize = 128;
-
-/// [`affine`] by one of the implementations, for matrices that were checked.
-fn product(add_product: AddProduct, [m, k, n]: [usize; 3], a: Matrix, b: &[f32], finish: Finish, out: &mut Output) {
-    if out.slots.windows(2).all(|w| w[1] == w[0] + 1) {
-        let start = out.slots.first().map_or(0, |&slot| slot as usize * LANES);
-        return rows(add_product, [m, k, n], a, b, finish, &mut out.values[start..], out.stride);
-    }
-    let mut scratch = vec![0.0; ROWS.min(m) * n];
-    for first in (0..m).step_by(ROWS) {
-        let height = ROWS.min(m - first);
-        let residual = finish.residual.map(|residual| residual.from_row(first));
-        rows(add_product, [height, k, n], a.from_row(first), b, Finish { residual, ..finish }, &mut scratch, n);
-        for (row, scratch) in (first..).zip(scratch.chunks_exact(n).take(height)) {
-            for (slot, quad) in out.slots.iter().zip(scratch.as_chunks::<LANES>().0) {
-                out.values[row * out.stride + *slot as usize * LANES..][..LANES].copy_from_slice(quad);
-            }
-        }
-    }
-}
-
-/// The product with its columns in a row, `stride` floats from one row to the next.
-fn rows(
-    add_product: AddProduct,
-    [m, k, n]: [usize; 3],
-    a: Matrix,
-    b: &[f32],
-    finish: Finish,
-    c: &mut [f32],
-    stride: usize,
-) {
-    for (r, row) in c.chunks_mut(stride).take(m).enumerate() {
-        let row = &mut row[..n];
-        row.copy_from_slice(&finish.bias[..n]);
-        if let Some(residual) = finish.residual {
-            row.iter_mut().zip(residual.from_row(r).values).for_each(|(y, r)| *y += r);
-        }
-    }
-    add_product([m, k, n], a, b, c, stride);
-    if finish.relu {
-        for row in c.chunks_mut(stride).take(m) {
-            row[..n].iter_mut().for_each(|v| *v = relu(*v));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// An implementation, and how it wants its right matrix.
-    type Product = (AddProduct, fn(&mut [u8], usize, usize, usize));
+    /// An implementation and the columns of its panels.
+    type Product = (fn([usize; 3], Matrix, &[f32], Finish, &mut Output), usize);
 
     #[test]
     fn multiplies_strided_rows() {
-        let products: [Product; 2] = [(add_product, arrange), (tiles::add_product, tiles::arrange)];
+        let products: [Product; 2] = [(product, PANEL), (tiles::product, tiles::PANEL)];
         let mut rng = fastrand::Rng::with_seed(3);
         for trial in 0..160 {
             // Some are deeper than what is worked on at once.
-            let [m, k, n] = [rng.usize(1..40), rng.usize(1..70) * (1 + trial % 2 * 19), 4 * rng.usize(1..12)];
+            let [m, k, n] = [rng.usize(1..40), rng.usize(1..70) * (1 + trial % 2 * 19), 4 * rng.usize(1..30)];
             let mut slots: Vec<u32> = (0..n as u32 / 4 + rng.u32(..3)).collect();
             if rng.bool() {
                 rng.shuffle(&mut slots);
@@ -161,16 +122,18 @@ mod tests {
             slots.truncate(n / 4);
             let [sa, sr] = [k + rng.usize(..5), n + rng.usize(..5)];
             let mut random = |len: usize| -> Vec<f32> { (0..len).map(|_| rng.f32() - 0.5).collect() };
-            let (a, b, bias, r, before) = (random(m * sa), random(k * n), random(n), random(m * sr), random(m * sc));
+            let rows = k.next_multiple_of(4);
+            let (a, b, bias) = (random(m * sa + rows - k), random(rows * n), random(n));
+            let (r, before) = (random(m * sr), random(m * sc));
             let residual = rng.bool().then_some(Matrix { values: &r, stride: sr });
             let finish = Finish { bias: &bias, residual, relu: rng.bool() };
-            let results = products.map(|(add_product, arrange)| {
+            let results = products.map(|(product, panel)| {
                 let matrix = Matrix { values: &a, stride: sa };
                 let (mut c, mut b) = (before.clone(), b.clone());
-                arrange(bytemuck::cast_slice_mut(&mut b), k, n, size_of::<f32>());
+                in_panels(panel, bytemuck::cast_slice_mut(&mut b), rows, n, size_of::<f32>());
                 let mut out = Output { values: &mut c, stride: sc, slots: &slots };
                 check([m, k, n], matrix, &b, finish, &out);
-                product(add_product, [m, k, n], matrix, &b, finish, &mut out);
+                product([m, k, n], matrix, &b, finish, &mut out);
                 c
             });
             let mut expected: Vec<f64> = before.iter().map(|&v| f64::from(v)).collect();
@@ -190,10 +153,10 @@ mod tests {
     /// Few and small, for Miri; each slice ends with its matrix, so that an access beyond is one outside.
     #[test]
     fn small_products_stay_inside_their_slices() {
-        for [m, k, n] in [[1, 1, 4], [3, 2, 4], [7, 5, 8]] {
-            let ones = |rows, columns, stride| vec![1.0_f32; extent(rows, columns, stride)];
-            let (a, mut b) = (ones(m, k, k + 1), ones(k, n, n));
-            arrange(bytemuck::cast_slice_mut(&mut b), k, n, size_of::<f32>());
+        for [m, k, n] in [[1_usize, 1, 4], [3, 2, 4], [7, 5, 8]] {
+            let rows = k.next_multiple_of(4);
+            let (a, mut b) = (vec![1.0_f32; extent(m, k, k + 1) + rows - k], vec![1.0_f32; rows * n]);
+            arrange(bytemuck::cast_slice_mut(&mut b), rows, n, size_of::<f32>());
             let finish = Finish { bias: &vec![0.5; n], residual: None, relu: false };
             let stride = n + 3;
             let mut c = vec![0.25; extent(m, n, stride)];
@@ -213,6 +176,6 @@ mod tests {
         let ones = Matrix { values: &[1.0; 8], stride: 4 };
         let finish = Finish { bias: &[0.0; 4], residual: None, relu: false };
         let mut out = Output { values: &mut [0.0; 7], stride: 4, slots: &[0] };
-        affine([2, 2, 4], ones, &[1.0; 8], finish, &mut out);
+        affine([2, 4, 4], ones, &[1.0; 16], finish, &mut out);
     }
 }

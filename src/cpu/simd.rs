@@ -49,15 +49,15 @@ pub fn widen(halves: &[f16], wide: &mut Vec<f32>) {
 }
 
 #[cfg(target_arch = "wasm32")]
-pub use wasm::{Lanes, add_lanes, load, mul_add_lanes, splat, store};
+pub use wasm::{Lanes, add_lanes, at_least, load, mul_add_lanes, splat, store};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use plain::{Lanes, add_lanes, load, mul_add_lanes, splat, store};
+pub use plain::{Lanes, add_lanes, at_least, load, mul_add_lanes, splat, store};
 
 #[cfg(target_arch = "wasm32")]
 mod wasm {
     use pulp::Simd;
-    use std::arch::wasm32::{f32x4, f32x4_add, f32x4_splat, v128};
+    use std::arch::wasm32::{f32x4, f32x4_add, f32x4_pmax, f32x4_splat, v128};
 
     /// Four floats in a register.
     pub type Lanes = v128;
@@ -78,6 +78,12 @@ mod wasm {
     #[inline(always)]
     pub fn add_lanes(a: Lanes, b: Lanes) -> Lanes {
         f32x4_add(a, b)
+    }
+
+    /// `least` where `v` is less, and NaN for NaN.
+    #[inline(always)]
+    pub fn at_least(v: Lanes, least: Lanes) -> Lanes {
+        f32x4_pmax(v, least)
     }
 
     /// `a · b + c`; fused if the module is built for relaxed SIMD.
@@ -122,6 +128,12 @@ mod plain {
     #[inline(always)]
     pub fn add_lanes(a: Lanes, b: Lanes) -> Lanes {
         from_fn(|i| a[i] + b[i])
+    }
+
+    /// `least` where `v` is less, and NaN for NaN.
+    #[inline(always)]
+    pub fn at_least(v: Lanes, least: Lanes) -> Lanes {
+        from_fn(|i| if v[i] < least[i] { least[i] } else { v[i] })
     }
 
     /// `a · b + c`; fused where `S` has an instruction for it.

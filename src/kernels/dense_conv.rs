@@ -1,8 +1,8 @@
 //! `y = act(W∗x + b + residual)`: k×k convolutions without groups, as implicit products of matrices.
 
-use super::conv_step::blocks;
 use super::*;
 use crate::cpu::window;
+use crate::graph::Conv2d;
 use crate::plan::LANES;
 
 /// A convolution without groups, of any kernel, stride, padding and dilation.
@@ -47,11 +47,8 @@ impl Kernel for DenseConv {
         Some(self.product(lowering))
     }
     fn arrange(&self, views: &Views, constants: &mut [Packed]) {
-        let (rows, columns) = (
-            self.step.conv.kernel.pow(2) * views.of(self.step.input).quads() * LANES,
-            views.of(self.step.output).quads() * LANES,
-        );
-        constants[0].arrange(rows, columns);
+        let used = views.of(self.step.input).used_lanes().repeat(self.step.conv.kernel.pow(2));
+        constants[0].arrange(&used, views.of(self.step.output).quads() * LANES);
     }
     /// The shader of grouped convolutions, with all of x as the one group.
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
@@ -73,26 +70,31 @@ impl Kernel for DenseConv {
         vec![Dispatch { shader: grouped_conv::SHADER, constants, bindings, workgroups }]
     }
     fn run(&self, context: &mut CpuContext) {
-        let conv = &self.step.conv;
+        let Conv2d { kernel, stride, padding, dilation, .. } = self.step.conv;
         let (x, y) = (context.view(self.step.input), context.view(self.step.output));
-        let lanes = x.quads() * LANES;
-        let width = conv.kernel * conv.kernel * lanes;
-        // Taps of a row that follow each other in x as they do in the matrix.
-        let run = if conv.dilation == 1 && x.stride == x.quads() { conv.kernel } else { 1 };
-        gemm_conv::run(&self.step, context, width, None, |context, n, p, row| {
-            let values = context.read(self.step.input);
+        let taps = |out: usize, size: usize| Vec::from_iter((0..out).map(|at| window::taps(&self.step.conv, at, size)));
+        let (rows, columns) = (taps(y.height, x.height), taps(y.width, x.width));
+        let pixel = |row: usize, column: usize| (row * x.width + column) * x.stride * LANES;
+        // Where each tap's quads lie from that of the first tap on, and where they go.
+        let quads = x.moves();
+        let moves = (0..kernel.pow(2)).flat_map(|tap| {
+            let (from, to) = (pixel(tap / kernel * dilation, tap % kernel * dilation), tap * x.channels());
+            quads.iter().map(move |quad| (from + quad.0, to + quad.1))
+        });
+        let moves = Vec::from_iter(moves);
+        gemm_conv::run(&self.step, context, kernel.pow(2) * x.channels(), None, |context, n, p, row| {
+            let values = &context.read(self.step.input)[(n * x.item + x.base) * LANES..];
             let (oy, ox) = (p / y.width, p % y.width);
-            let (inside_y, inside_x) = (window::taps(conv, oy, x.height), window::taps(conv, ox, x.width));
-            if inside_y.len() * inside_x.len() < conv.kernel * conv.kernel {
-                row.fill(0.0);
+            let (rows, columns) = (&rows[oy], &columns[ox]);
+            let (start, before) = (pixel(oy * stride, ox * stride), pixel(padding, padding));
+            if rows.len() == kernel && columns.len() == kernel {
+                return gemm_conv::copy(&moves, &values[start - before..], row);
             }
-            for ky in inside_y {
-                let line = window::input(conv, oy, ky) * x.width;
-                for run in blocks(inside_x.len(), run) {
-                    let kx = inside_x.start + run.start;
-                    let start = x.offset(n, line + window::input(conv, ox, kx), 0);
-                    let floats = run.len() * lanes;
-                    row[(ky * conv.kernel + kx) * lanes..][..floats].copy_from_slice(&values[start..][..floats]);
+            row.fill(0.0);
+            for (tap, moves) in moves.chunks(quads.len()).enumerate() {
+                if rows.contains(&(tap / kernel)) && columns.contains(&(tap % kernel)) {
+                    let (from, to) = moves[0];
+                    gemm_conv::copy(&quads, &values[start + from - quads[0].0 - before..], &mut row[to..]);
                 }
             }
         });

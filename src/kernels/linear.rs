@@ -67,7 +67,7 @@ impl Kernel for Linear {
     }
     fn arrange(&self, views: &Views, constants: &mut [Packed]) {
         let [rows, columns] = [self.input, self.output].map(|id| views.of(id).quads() * LANES);
-        constants[0].arrange(rows, columns);
+        constants[0].arrange(&vec![true; rows], columns);
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let (x, y) = (lowering.views.of(self.input), lowering.views.of(self.output));

@@ -2,6 +2,7 @@
 
 use crate::cpu::gemm;
 use crate::weights::WeightPrecision;
+use bytemuck::{AnyBitPattern, NoUninit};
 use half::f16;
 
 /// Packed constant data of a step, as both backends read it.
@@ -35,14 +36,13 @@ impl Packed {
         }
     }
 
-    /// [`gemm::arrange`] of weights.
-    pub fn arrange(&mut self, rows: usize, columns: usize) {
-        let (values, size) = match self {
-            Self::Weights(values) | Self::F32(values) => (bytemuck::cast_slice_mut(values), size_of::<f32>()),
-            Self::Halves(values) => (bytemuck::cast_slice_mut(values), size_of::<f16>()),
-            Self::U32(_) => return,
-        };
-        gemm::arrange(values, rows, columns, size);
+    /// [`gemm::arrange`] of weights, the rows that are used first, the others anywhere behind them.
+    pub fn arrange(&mut self, used: &[bool], columns: usize) {
+        match self {
+            Self::Weights(values) | Self::F32(values) => arrange(values, used, columns),
+            Self::Halves(values) => arrange(values, used, columns),
+            Self::U32(_) => {}
+        }
     }
 
     /// The constant as it is kept in memory. Weights that f16 cannot hold stay f32.
@@ -55,6 +55,13 @@ impl Packed {
             other => other,
         }
     }
+}
+
+fn arrange<T: NoUninit + AnyBitPattern>(values: &mut [T], used: &[bool], columns: usize) {
+    for (row, (lane, _)) in used.iter().enumerate().filter(|(_, used)| **used).enumerate() {
+        values.copy_within(lane * columns..(lane + 1) * columns, row * columns);
+    }
+    gemm::arrange(bytemuck::cast_slice_mut(values), used.len(), columns, size_of::<T>());
 }
 
 #[cfg(test)]

@@ -102,8 +102,7 @@ impl Kernel for Pointwise {
         Some(self.product(lowering))
     }
     fn arrange(&self, views: &Views, constants: &mut [Packed]) {
-        let (rows, columns) = (self.source(views).quads() * LANES, views.of(self.step.output).quads() * LANES);
-        constants[0].arrange(rows, columns);
+        constants[0].arrange(&self.source(views).used_lanes(), views.of(self.step.output).quads() * LANES);
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let tiling = match lowering.choices.of(&self.product(lowering)) {
@@ -141,13 +140,13 @@ impl Kernel for Pointwise {
     fn run(&self, context: &mut CpuContext) {
         let views = context.views();
         let (x, y) = (self.source(views), views.of(self.step.output));
-        let width = x.quads() * LANES;
         let stride = self.step.conv.stride;
         let at = |p: usize| p / y.width * stride * x.width + p % y.width * stride;
         match &self.select {
             Some(select) => {
+                let width = x.quads() * LANES;
                 let a = views.of(select.attention);
-                gemm_conv::run(&self.step, context, width, None, |context, n, p, row| {
+                gemm_conv::run(&self.step, context, x.channels(), None, |context, n, p, row| {
                     let attention = &context.read(select.attention)[a.offset(n, 0, 0)..];
                     row.fill(0.0);
                     for (&branch, a) in select.branches.iter().zip(attention.chunks_exact(width)) {
@@ -157,12 +156,12 @@ impl Kernel for Pointwise {
                 });
             }
             None => {
-                let stored = (stride == 1 && x.is_contiguous()).then_some(x);
-                gemm_conv::run(&self.step, context, width, stored, |context, n, p, row| {
-                    let values = context.read(self.step.input);
-                    for (k, quad) in row.chunks_exact_mut(LANES).enumerate() {
-                        quad.copy_from_slice(&values[x.offset(n, at(p), k)..][..LANES]);
-                    }
+                let moves = x.moves();
+                let in_place = moves.iter().all(|&(from, to)| from == moves[0].0 + to);
+                let stored = (stride == 1 && in_place).then_some(x);
+                gemm_conv::run(&self.step, context, x.channels(), stored, |context, n, p, row| {
+                    let start = (n * x.item + x.base + at(p) * x.stride) * LANES;
+                    gemm_conv::copy(&moves, &context.read(self.step.input)[start..], row);
                 });
             }
         }

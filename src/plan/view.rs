@@ -72,6 +72,21 @@ impl View {
         }
         channels
     }
+    /// Which lanes hold a channel.
+    pub fn used_lanes(&self) -> Vec<bool> {
+        self.channel_of_lane().iter().map(Option::is_some).collect()
+    }
+    /// From which float of a position each quad goes to which float of a row that has the used lanes only, one after the other.
+    /// Used lanes are the first of their quads, so that each quad, copied whole, covers the rest of the one before.
+    pub fn moves(&self) -> Vec<(usize, usize)> {
+        let mut to = 0;
+        let quad = |(&slot, channels): (&u32, &[Option<usize>])| {
+            let from = (slot as usize * LANES, to);
+            to += channels.iter().flatten().count();
+            from
+        };
+        self.slots.iter().zip(self.channel_of_lane().chunks(LANES)).map(quad).collect()
+    }
     /// The tensor `[N, C, H, W]` out of the storage's values.
     pub fn to_nchw(&self, batch: usize, storage: &[f32]) -> Vec<f32> {
         let mut out = Vec::with_capacity(batch * self.channels() * self.positions());
