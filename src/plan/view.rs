@@ -130,3 +130,17 @@ impl Views {
         self.0.get(id.0).and_then(Option::as_ref)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_leave_out_lanes_without_a_channel() {
+        let (slots, lanes) = (vec![7, 2, 3], vec![0, 8, 1, 4, 5, 6]);
+        let view = View { storage: StorageId(0), height: 1, width: 1, item: 8, base: 0, stride: 8, slots, lanes };
+        assert_eq!(view.moves(), [(28, 0), (8, 2), (12, 5)]);
+        let used: Vec<usize> = (0..12).filter(|&lane| view.used_lanes()[lane]).collect();
+        assert_eq!(used, [0, 1, 4, 5, 6, 8]);
+    }
+}
