@@ -46,10 +46,9 @@ fn origin(position: u32) -> vec2i {
 // First quad of a tap of x, or OUTSIDE.
 fn address(item: u32, origin: vec2i, tap: vec2u) -> u32 {
   let at = vec2u(origin + vec2i(tap * DILATION));
-  if (at.x >= IN_WIDTH || at.y >= IN_HEIGHT) {
-    return OUTSIDE;
-  }
-  return item * X_ITEM + X_BASE + (at.y * IN_WIDTH + at.x) * X_STRIDE;
+  // Without branches, which cost a software adapter more than the rest.
+  let inside = (at.x < IN_WIDTH) & (at.y < IN_HEIGHT);
+  return select(OUTSIDE, item * X_ITEM + X_BASE + (at.y * IN_WIDTH + at.x) * X_STRIDE, inside);
 }
 
 fn load(start: u32, k: u32) -> vec4f {

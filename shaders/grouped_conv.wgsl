@@ -1,9 +1,11 @@
 // y = act(W∗x + b + residual): k×k convolutions with groups, or with one group, and strided transposed ones.
-// Each thread computes one quad of PIXELS successive output positions.
-// Grid: x over blocks of BLOCK quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
+// Each thread computes COLUMNS quads, BLOCK apart, of PIXELS successive output positions.
+// Grid: x over blocks of BLOCK · COLUMNS quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
 
 // 1, 2, 4 or 8.
 override PIXELS: u32 = 8u;
+// 1, 2 or 4; 1 with TABLE.
+override COLUMNS: u32 = 1u;
 override BLOCK: u32 = 8u;
 override X_QUADS: u32 = 1u;
 override Y_QUADS: u32 = 1u;
@@ -57,6 +59,18 @@ fn weight(i: u32) -> vec4f {
   return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
 }
 
+// Eight pixels, of which PIXELS count.
+struct Pixels {
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+  d: vec4f,
+  e: vec4f,
+  f: vec4f,
+  g: vec4f,
+  h: vec4f,
+}
+
 // Input column and row of the first tap of an output position; may be negative.
 fn origin(position: u32) -> vec2i {
   return vec2i(vec2u(position % OUT_WIDTH, position / OUT_WIDTH) * STRIDE) - PADDING;
@@ -67,18 +81,47 @@ fn address(item: u32, origin: vec2i, tap: vec2u) -> u32 {
   // A negative position wraps to one far outside.
   let spread = vec2u(origin + vec2i(tap * DILATION));
   let at = spread / SPREAD;
-  if (at.x >= IN_WIDTH || at.y >= IN_HEIGHT || any(at * SPREAD != spread)) {
-    return OUTSIDE;
-  }
-  return item * X_ITEM + X_BASE + (at.y * IN_WIDTH + at.x) * X_STRIDE;
+  // Without branches, which cost a software adapter more than the rest.
+  let inside = (at.x < IN_WIDTH) & (at.y < IN_HEIGHT) & all(at * SPREAD == spread);
+  return select(OUTSIDE, item * X_ITEM + X_BASE + (at.y * IN_WIDTH + at.x) * X_STRIDE, inside);
 }
 
 fn load(start: u32, k: u32) -> vec4f {
   return select(vec4f(0.0), x[start + k], start != OUTSIDE);
 }
 
+// The 4×4 weights of the lanes of a quad of x; `before` is how many such quads of all taps precede it.
+fn block(before: u32, quad: u32) -> mat4x4f {
+  let i = min(quad, Y_QUADS - 1u) * W_QUAD + before * 4u * W_LANE;
+  return mat4x4f(weight(i), weight(i + W_LANE), weight(i + 2u * W_LANE), weight(i + 3u * W_LANE));
+}
+
+fn bias(quad: u32) -> Pixels {
+  let b = weight(KERNEL * KERNEL * COUNT * 4u * Y_QUADS + min(quad, Y_QUADS - 1u));
+  return Pixels(b, b, b, b, b, b, b, b);
+}
+
+fn add_product(sums: Pixels, w: mat4x4f, x: Pixels) -> Pixels {
+  var r = sums;
+  r.a += w * x.a;
+  if (PIXELS > 1u) {
+    r.b += w * x.b;
+  }
+  if (PIXELS > 2u) {
+    r.c += w * x.c;
+    r.d += w * x.d;
+  }
+  if (PIXELS > 4u) {
+    r.e += w * x.e;
+    r.f += w * x.f;
+    r.g += w * x.g;
+    r.h += w * x.h;
+  }
+  return r;
+}
+
 fn store(item: u32, position: u32, quad: u32, sum: vec4f) {
-  if (position >= POSITIONS) {
+  if (position >= POSITIONS || quad >= Y_QUADS) {
     return;
   }
   var result = sum;
@@ -91,9 +134,26 @@ fn store(item: u32, position: u32, quad: u32, sum: vec4f) {
   y[item * Y_ITEM + Y_BASE + position * Y_STRIDE + quad] = result;
 }
 
+fn store_all(item: u32, first: u32, quad: u32, sums: Pixels) {
+  store(item, first, quad, sums.a);
+  if (PIXELS > 1u) {
+    store(item, first + 1u, quad, sums.b);
+  }
+  if (PIXELS > 2u) {
+    store(item, first + 2u, quad, sums.c);
+    store(item, first + 3u, quad, sums.d);
+  }
+  if (PIXELS > 4u) {
+    store(item, first + 4u, quad, sums.e);
+    store(item, first + 5u, quad, sums.f);
+    store(item, first + 6u, quad, sums.g);
+    store(item, first + 7u, quad, sums.h);
+  }
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  let quad = group.x * BLOCK + local % BLOCK;
+  let quad = group.x * BLOCK * COLUMNS + local % BLOCK;
   let first = (group.y * (64u / BLOCK) + local / BLOCK) * PIXELS;
   if (quad >= Y_QUADS || first >= POSITIONS) {
     return;
@@ -107,20 +167,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let o5 = origin(first + 5u);
   let o6 = origin(first + 6u);
   let o7 = origin(first + 7u);
-  let bias = weight(KERNEL * KERNEL * COUNT * 4u * Y_QUADS + quad);
-  var s0 = bias;
-  var s1 = bias;
-  var s2 = bias;
-  var s3 = bias;
-  var s4 = bias;
-  var s5 = bias;
-  var s6 = bias;
-  var s7 = bias;
+  var s0 = bias(quad);
+  var s1 = bias(quad + BLOCK);
+  var s2 = bias(quad + 2u * BLOCK);
+  var s3 = bias(quad + 3u * BLOCK);
   var start = 0u;
   if (TABLE != 0u) {
     start = table[quad];
   }
-  var row = quad * W_QUAD;
+  var before = 0u;
   for (var tap = 0u; tap < KERNEL * KERNEL; tap++) {
     let at = vec2u(tap % KERNEL, tap / KERNEL);
     let p0 = address(item, o0, at);
@@ -132,36 +187,38 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let p6 = address(item, o6, at);
     let p7 = address(item, o7, at);
     for (var k = start; k < start + COUNT; k++) {
-      let w = mat4x4f(weight(row), weight(row + W_LANE), weight(row + 2u * W_LANE), weight(row + 3u * W_LANE));
-      row += 4u * W_LANE;
-      s0 += w * load(p0, k);
+      var inputs: Pixels;
+      inputs.a = load(p0, k);
       if (PIXELS > 1u) {
-        s1 += w * load(p1, k);
+        inputs.b = load(p1, k);
       }
       if (PIXELS > 2u) {
-        s2 += w * load(p2, k);
-        s3 += w * load(p3, k);
+        inputs.c = load(p2, k);
+        inputs.d = load(p3, k);
       }
       if (PIXELS > 4u) {
-        s4 += w * load(p4, k);
-        s5 += w * load(p5, k);
-        s6 += w * load(p6, k);
-        s7 += w * load(p7, k);
+        inputs.e = load(p4, k);
+        inputs.f = load(p5, k);
+        inputs.g = load(p6, k);
+        inputs.h = load(p7, k);
       }
+      s0 = add_product(s0, block(before, quad), inputs);
+      if (COLUMNS > 1u) {
+        s1 = add_product(s1, block(before, quad + BLOCK), inputs);
+      }
+      if (COLUMNS > 2u) {
+        s2 = add_product(s2, block(before, quad + 2u * BLOCK), inputs);
+        s3 = add_product(s3, block(before, quad + 3u * BLOCK), inputs);
+      }
+      before++;
     }
   }
-  store(item, first, quad, s0);
-  if (PIXELS > 1u) {
-    store(item, first + 1u, quad, s1);
+  store_all(item, first, quad, s0);
+  if (COLUMNS > 1u) {
+    store_all(item, first, quad + BLOCK, s1);
   }
-  if (PIXELS > 2u) {
-    store(item, first + 2u, quad, s2);
-    store(item, first + 3u, quad, s3);
-  }
-  if (PIXELS > 4u) {
-    store(item, first + 4u, quad, s4);
-    store(item, first + 5u, quad, s5);
-    store(item, first + 6u, quad, s6);
-    store(item, first + 7u, quad, s7);
+  if (COLUMNS > 2u) {
+    store_all(item, first, quad + 2u * BLOCK, s2);
+    store_all(item, first, quad + 3u * BLOCK, s3);
   }
 }

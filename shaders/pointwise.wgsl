@@ -1,9 +1,12 @@
-// y = act(W·x + b + residual): a 1×1 convolution. Each thread computes one quad of PIXELS successive output positions.
+// y = act(W·x + b + residual): a 1×1 convolution. Each thread computes COLUMNS quads, BLOCK apart, of PIXELS
+// successive output positions.
 // With BRANCHES, x = Σ a·U over the branches of an SK unit.
-// Grid: x over blocks of BLOCK quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
+// Grid: x over blocks of BLOCK · COLUMNS quads, y over groups of 64 / BLOCK tiles of PIXELS positions, z over batch items.
 
 // 1, 2, 4 or 8.
 override PIXELS: u32 = 8u;
+// 1, 2 or 4.
+override COLUMNS: u32 = 1u;
 override BLOCK: u32 = 8u;
 override X_QUADS: u32 = 1u;
 override Y_QUADS: u32 = 1u;
@@ -53,6 +56,18 @@ fn weight(i: u32) -> vec4f {
   return vec4f(unpack2x16float(quad.x), unpack2x16float(quad.y));
 }
 
+// Eight pixels, of which PIXELS count.
+struct Pixels {
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+  d: vec4f,
+  e: vec4f,
+  f: vec4f,
+  g: vec4f,
+  h: vec4f,
+}
+
 // First quad of the input of an output position; the last position stands for those past the end.
 fn address(item: u32, position: u32) -> u32 {
   let p = min(position, POSITIONS - 1u);
@@ -75,9 +90,43 @@ fn load(item: u32, start: u32, k: u32) -> vec4f {
   return sum;
 }
 
-fn store(item: u32, position: u32, quad: u32, slot: u32, sum: vec4f) {
-  if (position >= POSITIONS) {
+// The 4×4 weights of the lanes of a quad of x, whose first row starts at `row`.
+fn block(row: u32, quad: u32) -> mat4x4f {
+  let i = row + min(quad, Y_QUADS - 1u);
+  return mat4x4f(weight(i), weight(i + Y_QUADS), weight(i + 2u * Y_QUADS), weight(i + 3u * Y_QUADS));
+}
+
+fn bias(quad: u32) -> Pixels {
+  let b = weight(X_QUADS * 4u * Y_QUADS + min(quad, Y_QUADS - 1u));
+  return Pixels(b, b, b, b, b, b, b, b);
+}
+
+fn add_product(sums: Pixels, w: mat4x4f, x: Pixels) -> Pixels {
+  var r = sums;
+  r.a += w * x.a;
+  if (PIXELS > 1u) {
+    r.b += w * x.b;
+  }
+  if (PIXELS > 2u) {
+    r.c += w * x.c;
+    r.d += w * x.d;
+  }
+  if (PIXELS > 4u) {
+    r.e += w * x.e;
+    r.f += w * x.f;
+    r.g += w * x.g;
+    r.h += w * x.h;
+  }
+  return r;
+}
+
+fn store(item: u32, position: u32, quad: u32, sum: vec4f) {
+  if (position >= POSITIONS || quad >= Y_QUADS) {
     return;
+  }
+  var slot = quad;
+  if (Y_TABLE != 0u) {
+    slot = table[X_QUADS + quad];
   }
   var result = sum;
   if (RESIDUAL != 0u) {
@@ -89,9 +138,26 @@ fn store(item: u32, position: u32, quad: u32, slot: u32, sum: vec4f) {
   y[item * Y_ITEM + Y_BASE + position * Y_STRIDE + slot] = result;
 }
 
+fn store_all(item: u32, first: u32, quad: u32, sums: Pixels) {
+  store(item, first, quad, sums.a);
+  if (PIXELS > 1u) {
+    store(item, first + 1u, quad, sums.b);
+  }
+  if (PIXELS > 2u) {
+    store(item, first + 2u, quad, sums.c);
+    store(item, first + 3u, quad, sums.d);
+  }
+  if (PIXELS > 4u) {
+    store(item, first + 4u, quad, sums.e);
+    store(item, first + 5u, quad, sums.f);
+    store(item, first + 6u, quad, sums.g);
+    store(item, first + 7u, quad, sums.h);
+  }
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  let quad = group.x * BLOCK + local % BLOCK;
+  let quad = group.x * BLOCK * COLUMNS + local % BLOCK;
   let first = (group.y * (64u / BLOCK) + local / BLOCK) * PIXELS;
   if (quad >= Y_QUADS || first >= POSITIONS) {
     return;
@@ -105,54 +171,46 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let p5 = address(item, first + 5u);
   let p6 = address(item, first + 6u);
   let p7 = address(item, first + 7u);
-  let bias = weight(X_QUADS * 4u * Y_QUADS + quad);
-  var s0 = bias;
-  var s1 = bias;
-  var s2 = bias;
-  var s3 = bias;
-  var s4 = bias;
-  var s5 = bias;
-  var s6 = bias;
-  var s7 = bias;
-  var row = quad;
+  var s0 = bias(quad);
+  var s1 = bias(quad + BLOCK);
+  var s2 = bias(quad + 2u * BLOCK);
+  var s3 = bias(quad + 3u * BLOCK);
   for (var q = 0u; q < X_QUADS; q++) {
     var k = q;
     if (X_TABLE != 0u) {
       k = table[q];
     }
-    let w = mat4x4f(weight(row), weight(row + Y_QUADS), weight(row + 2u * Y_QUADS), weight(row + 3u * Y_QUADS));
-    row += 4u * Y_QUADS;
-    s0 += w * load(item, p0, k);
+    var inputs: Pixels;
+    inputs.a = load(item, p0, k);
     if (PIXELS > 1u) {
-      s1 += w * load(item, p1, k);
+      inputs.b = load(item, p1, k);
     }
     if (PIXELS > 2u) {
-      s2 += w * load(item, p2, k);
-      s3 += w * load(item, p3, k);
+      inputs.c = load(item, p2, k);
+      inputs.d = load(item, p3, k);
     }
     if (PIXELS > 4u) {
-      s4 += w * load(item, p4, k);
-      s5 += w * load(item, p5, k);
-      s6 += w * load(item, p6, k);
-      s7 += w * load(item, p7, k);
+      inputs.e = load(item, p4, k);
+      inputs.f = load(item, p5, k);
+      inputs.g = load(item, p6, k);
+      inputs.h = load(item, p7, k);
+    }
+    let row = q * 4u * Y_QUADS;
+    s0 = add_product(s0, block(row, quad), inputs);
+    if (COLUMNS > 1u) {
+      s1 = add_product(s1, block(row, quad + BLOCK), inputs);
+    }
+    if (COLUMNS > 2u) {
+      s2 = add_product(s2, block(row, quad + 2u * BLOCK), inputs);
+      s3 = add_product(s3, block(row, quad + 3u * BLOCK), inputs);
     }
   }
-  var slot = quad;
-  if (Y_TABLE != 0u) {
-    slot = table[X_QUADS + quad];
+  store_all(item, first, quad, s0);
+  if (COLUMNS > 1u) {
+    store_all(item, first, quad + BLOCK, s1);
   }
-  store(item, first, quad, slot, s0);
-  if (PIXELS > 1u) {
-    store(item, first + 1u, quad, slot, s1);
-  }
-  if (PIXELS > 2u) {
-    store(item, first + 2u, quad, slot, s2);
-    store(item, first + 3u, quad, slot, s3);
-  }
-  if (PIXELS > 4u) {
-    store(item, first + 4u, quad, slot, s4);
-    store(item, first + 5u, quad, slot, s5);
-    store(item, first + 6u, quad, slot, s6);
-    store(item, first + 7u, quad, slot, s7);
+  if (COLUMNS > 2u) {
+    store_all(item, first, quad + 2u * BLOCK, s2);
+    store_all(item, first, quad + 3u * BLOCK, s3);
   }
 }

@@ -10,21 +10,15 @@ override CHANNELS: u32 = 1u;
 override QUADS: u32 = 1u;
 // At most 64.
 override REDUCED_QUADS: u32 = 1u;
-// At most 256 / BRANCHES.
+// In a workgroup: 64 to 256.
+override THREADS: u32 = 256u;
+// At most THREADS / BRANCHES.
 override SLICE: u32 = 1u;
 override PARTS: u32 = 1u;
 override DIVISOR: u32 = 1u;
 override P_ITEM: u32 = 1u;
 override P_BASE: u32 = 0u;
 override P_STRIDE: u32 = 1u;
-override O_ITEM: u32 = 1u;
-override O_BASE: u32 = 0u;
-override Y_ITEM: u32 = 1u;
-override POOLED_BASE: u32 = 0u;
-override REDUCED_BASE: u32 = 0u;
-override LOGITS_BASE: u32 = 0u;
-override SOFTMAX_BASE: u32 = 0u;
-override ATTENTION_BASE: u32 = 0u;
 // Positions of U and v; 0 without Select.
 override POSITIONS: u32 = 0u;
 override U_ITEM: u32 = 1u;
@@ -36,7 +30,18 @@ override V_ITEM: u32 = 1u;
 override V_BASE: u32 = 0u;
 override V_STRIDE: u32 = 1u;
 
-const THREADS = 256u;
+// Quads of a batch item of the overrides, and the unit's first one; quads of a batch item of the results, and the first one
+// of each of the unit's. No constants: units of one shape share a pipeline.
+struct Places {
+  override_item: u32,
+  override_base: u32,
+  item: u32,
+  pooled: u32,
+  reduced: u32,
+  logits: u32,
+  softmax: u32,
+  attention: u32,
+}
 
 @group(0) @binding(0) var<storage, read> partial_sums: array<vec4f>;
 // Values of all branches, then masks of all branches.
@@ -47,8 +52,9 @@ const THREADS = 256u;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(5) var<storage, read> u: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(7) var<storage, read> places: Places;
 
-var<workgroup> shares: array<vec4f, THREADS>;
+var<workgroup> shares: array<vec4f, 256>;
 var<workgroup> pooled: array<vec4f, 512>;
 var<workgroup> reduced: array<vec4f, 64>;
 
@@ -67,7 +73,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let item = group.z * Y_ITEM;
+  let item = group.z * places.item;
 
   // s: the columns are quads of channels, and the slices of threads share the parts.
   let pool_columns = min(QUADS, THREADS);
@@ -88,7 +94,7 @@ fn main(
       let s = column_sum(pool_column, pool_columns, pool_slices) / f32(DIVISOR);
       pooled[quad] = s;
       if (group.x == 0u && group.y == 0u) {
-        y[item + POOLED_BASE + quad] = s;
+        y[item + places.pooled + quad] = s;
       }
     }
     workgroupBarrier();
@@ -112,7 +118,7 @@ fn main(
     let z = max(column_sum(column, REDUCED_QUADS, slices) + bias, vec4f(0.0));
     reduced[column] = z;
     if (group.x == 0u && group.y == 0u) {
-      y[item + REDUCED_BASE + column] = z;
+      y[item + places.reduced + column] = z;
     }
   }
   workgroupBarrier();
@@ -148,12 +154,12 @@ fn main(
     }
     let channels = quad * 4u + vec4u(0u, 1u, 2u, 3u) < vec4u(CHANNELS);
     let softmax = select(vec4f(0.0), exp(logit - largest) / total, channels);
-    let o = group.z * O_ITEM + O_BASE + output;
+    let o = group.z * places.override_item + places.override_base + output;
     a = select(softmax, overrides[o], overrides[o + outputs] != vec4f(0.0));
     if (group.y == 0u) {
-      y[item + LOGITS_BASE + output] = logit;
-      y[item + SOFTMAX_BASE + output] = softmax;
-      y[item + ATTENTION_BASE + output] = a;
+      y[item + places.logits + output] = logit;
+      y[item + places.softmax + output] = softmax;
+      y[item + places.attention + output] = a;
     }
   }
   workgroupBarrier();

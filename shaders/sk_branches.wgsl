@@ -1,7 +1,8 @@
 // Uₘ = ReLU(BN(conv_m(x))) for every branch, and partial sums of Σ Uₘ over positions.
-// A thread computes one output quad of a strip of four neighbouring pixels; a workgroup covers 8 quads of 8 strips and
-// sums them. Weights are block-sparse: an output quad reads IN_QUADS input quads from first_quad() on.
-// Grid: x over groups of 8 quads, y over parts (groups of 8 strips, counted row by row), z over batch items.
+// A thread computes one output quad of a strip of eight neighbouring pixels and their sum, in all branches. Threads do not
+// meet: a barrier makes software adapters take half as long again for all the rest.
+// Weights are block-sparse: an output quad reads IN_QUADS input quads from first_quad() on.
+// Grid: x over groups of 8 quads, y over groups of 8 strips, counted row by row, z over batch items.
 
 override BRANCHES: u32 = 1u;
 override KERNEL: u32 = 3u;
@@ -31,7 +32,7 @@ override S_STRIDE: u32 = 1u;
 // Whether the weights are f16, two quads to an element.
 override HALVES: u32 = 0u;
 
-const STRIP = 4u;
+const STRIP = 8u;
 const COLUMNS = 8u;
 const STRIPS = 8u;
 
@@ -41,9 +42,8 @@ const STRIPS = 8u;
 // [branch][output quad]
 @group(0) @binding(2) var<storage, read> biases: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> u: array<vec4f>;
+// One for each strip.
 @group(0) @binding(4) var<storage, read_write> partial_sums: array<vec4f>;
-
-var<workgroup> sums: array<vec4f, COLUMNS * STRIPS>;
 
 // Quad i of the weights.
 fn weight(i: u32) -> vec4f {
@@ -65,20 +65,82 @@ fn load(line: u32, width: u32, column: i32) -> vec4f {
   return select(vec4f(0.0), x[line + select(0u, u32(column), inside) * X_STRIDE], inside);
 }
 
+// A strip.
+struct Pixels {
+  a: vec4f,
+  b: vec4f,
+  c: vec4f,
+  d: vec4f,
+  e: vec4f,
+  f: vec4f,
+  g: vec4f,
+  h: vec4f,
+}
+
+// The inputs of a strip's tap, from those of the tap before, `dilation` columns earlier.
+fn next(before: Pixels, dilation: u32, line: u32, width: u32, at: i32) -> Pixels {
+  let step = i32(STRIDE);
+  var x: Pixels;
+  // By how many pixels of the strip one tap is ahead of the one before: what it can take over of its input.
+  if (dilation == STRIDE) {
+    x = Pixels(before.b, before.c, before.d, before.e, before.f, before.g, before.h, vec4f(0.0));
+  } else if (dilation == 2u * STRIDE) {
+    x = Pixels(before.c, before.d, before.e, before.f, before.g, before.h, load(line, width, at + 6 * step), vec4f(0.0));
+  } else {
+    x.a = load(line, width, at);
+    x.b = load(line, width, at + step);
+    x.c = load(line, width, at + 2 * step);
+    x.d = load(line, width, at + 3 * step);
+    x.e = load(line, width, at + 4 * step);
+    x.f = load(line, width, at + 5 * step);
+    x.g = load(line, width, at + 6 * step);
+  }
+  x.h = load(line, width, at + 7 * step);
+  return x;
+}
+
+fn add_tap(sums: Pixels, pair: u32, x: Pixels) -> Pixels {
+  var r = sums;
+  if (GROUP == 1u) {
+    let w = weight(pair);
+    r.a += w * x.a;
+    r.b += w * x.b;
+    r.c += w * x.c;
+    r.d += w * x.d;
+    r.e += w * x.e;
+    r.f += w * x.f;
+    r.g += w * x.g;
+    r.h += w * x.h;
+  } else {
+    let i = pair * 4u;
+    let w = mat4x4f(weight(i), weight(i + 1u), weight(i + 2u), weight(i + 3u));
+    r.a += w * x.a;
+    r.b += w * x.b;
+    r.c += w * x.c;
+    r.d += w * x.d;
+    r.e += w * x.e;
+    r.f += w * x.f;
+    r.g += w * x.g;
+    r.h += w * x.h;
+  }
+  return r;
+}
+
+fn store(at: u32, column: u32, value: vec4f) -> vec4f {
+  if (column >= OUT_WIDTH) {
+    return vec4f(0.0);
+  }
+  let result = max(value, vec4f(0.0));
+  u[at] = result;
+  return result;
+}
+
 // Branch m of the strip that starts at (row, column) of the output: stores it and returns the sum of its pixels.
 fn branch(m: u32, dilation: u32, item: u32, quad: u32, row: u32, column: u32) -> vec4f {
   let reach = i32(dilation * (KERNEL / 2u));
   let step = i32(STRIDE);
-  // By how many pixels of the strip one tap is ahead of the one before: what it can take over of its input.
-  var ahead = STRIP;
-  if (dilation % STRIDE == 0u) {
-    ahead = min(dilation / STRIDE, STRIP);
-  }
   let bias = biases[m * QUADS + quad];
-  var u0 = bias;
-  var u1 = bias;
-  var u2 = bias;
-  var u3 = bias;
+  var sums = Pixels(bias, bias, bias, bias, bias, bias, bias, bias);
   for (var ky = 0u; ky < KERNEL; ky++) {
     let y = i32(row * STRIDE + ky * dilation) - reach;
     // A row outside has no columns: cheaper than a branch where the threads of a subgroup lie in different rows.
@@ -87,69 +149,42 @@ fn branch(m: u32, dilation: u32, item: u32, quad: u32, row: u32, column: u32) ->
     let start = item * X_ITEM + X_BASE + select(0u, u32(y), inside) * WIDTH * X_STRIDE + first_quad(quad);
     for (var k = 0u; k < IN_QUADS; k++) {
       let line = start + k;
-      var at = i32(column * STRIDE) - reach;
-      var x0 = load(line, width, at);
-      var x1 = load(line, width, at + step);
-      var x2 = load(line, width, at + 2 * step);
-      var x3 = load(line, width, at + 3 * step);
-      for (var kx = 0u; kx < KERNEL; kx++) {
-        if (kx > 0u) {
-          at += i32(dilation);
-          if (ahead == 1u) {
-            x0 = x1;
-            x1 = x2;
-            x2 = x3;
-          } else if (ahead == 2u) {
-            x0 = x2;
-            x1 = x3;
-            x2 = load(line, width, at + 2 * step);
-          } else if (ahead == 3u) {
-            x0 = x3;
-            x1 = load(line, width, at + step);
-            x2 = load(line, width, at + 2 * step);
-          } else {
-            x0 = load(line, width, at);
-            x1 = load(line, width, at + step);
-            x2 = load(line, width, at + 2 * step);
-          }
-          x3 = load(line, width, at + 3 * step);
-        }
-        let pair = ((m * QUADS + quad) * KERNEL * KERNEL + ky * KERNEL + kx) * IN_QUADS + k;
-        if (GROUP == 1u) {
-          let w = weight(pair);
-          u0 += w * x0;
-          u1 += w * x1;
-          u2 += w * x2;
-          u3 += w * x3;
-        } else {
-          let w = mat4x4f(weight(pair * 4u), weight(pair * 4u + 1u), weight(pair * 4u + 2u), weight(pair * 4u + 3u));
-          u0 += w * x0;
-          u1 += w * x1;
-          u2 += w * x2;
-          u3 += w * x3;
+      let at = i32(column * STRIDE) - reach;
+      let pair = ((m * QUADS + quad) * KERNEL + ky) * KERNEL * IN_QUADS + k;
+      var x = Pixels(
+        load(line, width, at),
+        load(line, width, at + step),
+        load(line, width, at + 2 * step),
+        load(line, width, at + 3 * step),
+        load(line, width, at + 4 * step),
+        load(line, width, at + 5 * step),
+        load(line, width, at + 6 * step),
+        load(line, width, at + 7 * step),
+      );
+      sums = add_tap(sums, pair, x);
+      if (KERNEL == 3u) {
+        // Without a loop, at each turn of which a software adapter would copy everything.
+        x = next(x, dilation, line, width, at + i32(dilation));
+        sums = add_tap(sums, pair + IN_QUADS, x);
+        x = next(x, dilation, line, width, at + 2 * i32(dilation));
+        sums = add_tap(sums, pair + 2u * IN_QUADS, x);
+      } else {
+        for (var kx = 1u; kx < KERNEL; kx++) {
+          x = next(x, dilation, line, width, at + i32(kx * dilation));
+          sums = add_tap(sums, pair + kx * IN_QUADS, x);
         }
       }
     }
   }
-  let start = item * U_ITEM + U_BASE + m * U_STEP + (row * OUT_WIDTH + column) * U_STRIDE + quad;
-  u0 = max(u0, vec4f(0.0));
-  u[start] = u0;
-  var sum = u0;
-  if (column + 1u < OUT_WIDTH) {
-    u1 = max(u1, vec4f(0.0));
-    u[start + U_STRIDE] = u1;
-    sum += u1;
-  }
-  if (column + 2u < OUT_WIDTH) {
-    u2 = max(u2, vec4f(0.0));
-    u[start + 2u * U_STRIDE] = u2;
-    sum += u2;
-  }
-  if (column + 3u < OUT_WIDTH) {
-    u3 = max(u3, vec4f(0.0));
-    u[start + 3u * U_STRIDE] = u3;
-    sum += u3;
-  }
+  let at = item * U_ITEM + U_BASE + m * U_STEP + (row * OUT_WIDTH + column) * U_STRIDE + quad;
+  var sum = store(at, column, sums.a);
+  sum += store(at + U_STRIDE, column + 1u, sums.b);
+  sum += store(at + 2u * U_STRIDE, column + 2u, sums.c);
+  sum += store(at + 3u * U_STRIDE, column + 3u, sums.d);
+  sum += store(at + 4u * U_STRIDE, column + 4u, sums.e);
+  sum += store(at + 5u * U_STRIDE, column + 5u, sums.f);
+  sum += store(at + 6u * U_STRIDE, column + 6u, sums.g);
+  sum += store(at + 7u * U_STRIDE, column + 7u, sums.h);
   return sum;
 }
 
@@ -160,22 +195,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let strip = group.y * STRIPS + local.y;
   let row = strip / per_row;
   let column = strip % per_row * STRIP;
-  var sum = vec4f(0.0);
-  if (quad < QUADS && row < OUT_HEIGHT) {
-    sum = branch(0u, DILATION_0, group.z, quad, row, column);
-    if (BRANCHES > 1u) {
-      sum += branch(1u, DILATION_1, group.z, quad, row, column);
-    }
-    if (BRANCHES > 2u) {
-      sum += branch(2u, DILATION_2, group.z, quad, row, column);
-    }
+  if (quad >= QUADS || row >= OUT_HEIGHT) {
+    return;
   }
-  sums[local.y * COLUMNS + local.x] = sum;
-  workgroupBarrier();
-  if (local.y == 0u && quad < QUADS) {
-    for (var other = 1u; other < STRIPS; other++) {
-      sum += sums[other * COLUMNS + local.x];
-    }
-    partial_sums[group.z * S_ITEM + S_BASE + group.y * S_STRIDE + quad] = sum;
+  var sum = branch(0u, DILATION_0, group.z, quad, row, column);
+  if (BRANCHES > 1u) {
+    sum += branch(1u, DILATION_1, group.z, quad, row, column);
   }
+  if (BRANCHES > 2u) {
+    sum += branch(2u, DILATION_2, group.z, quad, row, column);
+  }
+  partial_sums[group.z * S_ITEM + S_BASE + strip * S_STRIDE + quad] = sum;
 }

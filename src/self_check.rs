@@ -3,7 +3,7 @@
 use crate::backend::{Backend, Runner};
 use crate::gpu::GpuDevice;
 use crate::graph::{Graph, GraphBuilder, Pool, PoolKind};
-use crate::kernels::{AdapterFacts, Choices, Variant};
+use crate::kernels::{AdapterFacts, Choices, Kind, Variant};
 use crate::network::blocks::{AttentionWidth, Groups, SkBranch, SkConv, UnitPlace, conv_bn, kernel, sk_unit};
 use crate::plan::PlanOptions;
 use crate::weights::generated::{self, fill};
@@ -89,7 +89,7 @@ async fn deviation(
     // Larger networks may take these on such an adapter.
     for variant in [Variant::Staged, Variant::Split] {
         if !adapter.software && worst <= TOLERANCE {
-            let shared = gpu.shapes().into_iter().flatten().filter(|shape| shape.shared);
+            let shared = gpu.shapes().into_iter().flatten().filter(|shape| shape.kind == Kind::Matrix);
             let tuned = shared.map(|shape| (shape.to_string(), variant)).collect();
             gpu.record(&Choices { adapter, tuned }).await?;
             worst = worse(worst, difference(&expected, &run(&mut gpu, graph).await?));

@@ -46,9 +46,9 @@ impl Tuning {
     }
 }
 
-/// Times each candidate of each shape in the plan of `runner`, made from `graph`, that the device knows no measurement of,
-/// and chooses the fastest of those whose results are right. The device records later plans with all that is known then,
-/// as it does `runner`; that is returned. `progress` gets the rounds done and all.
+/// Measures for the plan of `runner`, made from `graph`, which variants the device runs fastest, except for shapes that it knows a
+/// measurement of. It records later plans with all that is known then, as it does `runner`; that is returned. `progress` gets
+/// the rounds done and all.
 ///
 /// # Errors
 /// `bad-option` on the CPU, `device-lost` if the GPU went away.
@@ -56,13 +56,29 @@ pub(crate) async fn tune(
     backend: &Backend,
     graph: &Graph,
     runner: &mut Runner,
-    mut progress: impl FnMut(usize, usize),
+    progress: impl FnMut(usize, usize),
 ) -> Result<Tuning> {
     let Some(device) = backend.device() else {
         return Err(Error::bad_option("the CPU backend has nothing to tune; open the network on a GPU"));
     };
     let clock = if device.tells_time() { Clock::Device } else { Clock::Program };
-    let known = device.choices().clone();
+    let mut choices = device.choices().clone();
+    choices.tuned.extend(fastest(graph, runner, &choices, clock, progress).await?);
+    runner.record(&choices).await?;
+    let in_words = |(shape, variant): &(String, Variant)| (shape.clone(), variant.to_string());
+    let tuning = Tuning { choices: choices.tuned.iter().map(in_words).collect(), ..Tuning::new(&device.adapter) };
+    device.tune(choices.tuned);
+    Ok(tuning)
+}
+
+/// Times each candidate of each shape that `known` does not hold, and returns the fastest of those whose results are right.
+async fn fastest(
+    graph: &Graph,
+    runner: &mut Runner,
+    known: &Choices,
+    clock: Clock,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<BTreeMap<String, Variant>> {
     let shapes = runner.shapes();
     // The first step of each shape stands for all.
     let mut steps: BTreeMap<String, (usize, Shape)> = BTreeMap::new();
@@ -72,9 +88,12 @@ pub(crate) async fn tune(
             steps.entry(name).or_insert((step, shape));
         }
     }
+    if steps.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let unknown = || steps.values().map(|(_, shape)| shape);
     let rounds = unknown().map(|shape| shape.candidates().len()).max().unwrap_or(0);
-    let expected = results(graph, runner, &known).await?;
+    let expected = results(graph, runner, known).await?;
     let mut fastest: BTreeMap<String, (Variant, f64)> = BTreeMap::new();
     // The default first: another one must gain on it.
     for round in 0..=rounds {
@@ -102,13 +121,7 @@ pub(crate) async fn tune(
         }
     }
     progress(rounds + 1, rounds + 1);
-    let mut choices = known;
-    choices.tuned.extend(fastest.into_iter().map(|(name, (variant, _))| (name, variant)));
-    runner.record(&choices).await?;
-    let in_words = |(shape, variant): &(String, Variant)| (shape.clone(), variant.to_string());
-    let tuning = Tuning { choices: choices.tuned.iter().map(in_words).collect(), ..Tuning::new(&device.adapter) };
-    device.tune(choices.tuned);
-    Ok(tuning)
+    Ok(fastest.into_iter().map(|(name, (variant, _))| (name, variant)).collect())
 }
 
 const NO_TIME: &str = "the adapter stopped telling time";
@@ -130,4 +143,49 @@ fn agree(expected: &[Vec<f32>], found: &[Vec<f32>]) -> bool {
         let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, v| largest.max(v.abs()));
         expected.iter().zip(found).all(|(a, b)| (a - b).abs() <= TOLERANCE * largest)
     })
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::backend::Backend;
+    use crate::gpu::GpuDevice;
+    use crate::graph::GraphBuilder;
+    use crate::network::blocks::kernel;
+    use crate::plan::PlanOptions;
+    use pollster::block_on;
+    use std::rc::Rc;
+
+    #[test]
+    fn either_clock_finds_a_variant_of_every_shape_once() {
+        let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
+        let mut b = GraphBuilder::new([40, 9, 7]);
+        let x = b.picture();
+        let y = b.conv("first", x, 72, kernel(1), 1, 0, false).unwrap();
+        let y = b.conv("again", y, 40, kernel(1), 1, 0, false).unwrap();
+        let y = b.conv("dense", y, 8, kernel(3), 1, 1, false).unwrap();
+        let graph = b.finish(y);
+        let mut runner =
+            block_on(Runner::generated(&Backend::Gpu(device.clone()), &graph, &PlanOptions::batch(1))).unwrap();
+        let shapes: Vec<_> = runner.shapes().into_iter().flatten().collect();
+        for clock in [Clock::Device, Clock::Program] {
+            let mut known = device.choices().clone();
+            let found = block_on(fastest(&graph, &mut runner, &known, clock, |_, _| ())).unwrap();
+            assert_eq!(found.len(), 3);
+            for shape in &shapes {
+                assert!(shape.candidates().contains(&found[&shape.to_string()]), "{shape}: {found:?}");
+            }
+            known.tuned.extend(found);
+            assert_eq!(block_on(fastest(&graph, &mut runner, &known, clock, |_, _| ())).unwrap(), BTreeMap::new());
+        }
+    }
+
+    #[test]
+    fn wrong_results_do_not_agree() {
+        let right = vec![vec![1.0, -2.0], vec![0.0]];
+        let with = |value: f32| vec![vec![1.0, -2.0], vec![value]];
+        assert!(agree(&right, &right) && agree(&right, &[vec![1.001, -2.001], vec![0.0]]));
+        assert!(!agree(&right, &with(0.01)) && !agree(&right, &with(f32::NAN)));
+        assert!(!agree(&right, &[vec![1.0, -1.99], vec![0.0]]));
+    }
 }

@@ -6,9 +6,12 @@ mod halves;
 #[path = "common/variants.rs"]
 mod variants;
 
+use common::Case;
 use common::cases::{FAMILIES, cases};
 use sklens::backend::Backend;
 use sklens::gpu::GpuDevice;
+use sklens::graph::{Branch, GraphBuilder};
+use sklens::plan::PlanOptions;
 use std::rc::Rc;
 
 const CASES: usize = 40;
@@ -45,16 +48,39 @@ fn gpu() -> Backend {
     Backend::Gpu(Rc::new(pollster::block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe")))
 }
 
+/// Convolutions of more quads than the threads of a workgroup compute side by side, the last tiles in part outside: of two
+/// pictures, with strides, dilation and a residual.
+fn wide_convolutions() -> Case {
+    let branch = |kernel, dilation| Branch { kernel, dilation, groups: 1 };
+    let mut b = GraphBuilder::new([12, 17, 9]);
+    let x = b.picture();
+    let first = b.conv("first", x, 124, branch(1, 1), 1, 0, true).unwrap();
+    let first = b.relu("relu", first);
+    let dense = b.conv("dense", first, 124, branch(3, 3), 2, 3, false).unwrap();
+    let again = b.conv("again", dense, 124, branch(1, 1), 1, 0, false).unwrap();
+    let sum = b.add("sum", &[dense, again]).unwrap();
+    let last = b.conv("last", sum, 60, branch(1, 1), 2, 0, true).unwrap();
+    let graph = b.finish(last);
+    Case { name: "wide convolutions".into(), graph, options: PlanOptions::batch(2), overrides: Vec::new() }
+}
+
+#[test]
+fn wide_convolutions_on_both() {
+    for backend in [gpu(), Backend::Cpu] {
+        pollster::block_on(common::check(&backend, &wide_convolutions()));
+    }
+}
+
 /// Of every family, for its small and its large shapes, with weights in f32 and in f16.
 #[test]
 fn variants_on_the_gpu() {
     let backend = gpu();
-    let tried = FAMILIES
-        .iter()
-        .flat_map(|family| cases(family, 23, VARIANT_CASES))
+    let random = FAMILIES.iter().flat_map(|family| cases(family, 23, VARIANT_CASES));
+    let tried = std::iter::once(wide_convolutions())
+        .chain(random)
         .flat_map(|case| pollster::block_on(variants::check(&backend, &case)))
         .collect::<std::collections::BTreeSet<_>>();
-    for variant in ["staged", "split", "8x8", "4x4", "2x1", "1x1"] {
+    for variant in ["staged", "split", "8x1x8", "8x2x8", "8x4x8", "4x2x8", "4x4x8", "8x4x1", "2x1x1", "1x1x1"] {
         assert!(tried.contains(variant), "no case has {variant}: {tried:?}");
     }
 }

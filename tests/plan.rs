@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// Activation memory over what is needed at once: for SKNet-26, 50 and 101, and for the paper's other networks.
 const DEEP_MEMORY_BOUND: f64 = 1.1;
-const MEMORY_BOUND: f64 = 1.31;
+const MEMORY_BOUND: f64 = 1.32;
 /// Dispatches of SKNet-50's default plan.
 const SKNET50_DISPATCHES: usize = 75;
 
@@ -129,6 +129,37 @@ fn sknet50_needs_few_dispatches() {
     let lowering = Lowering { views: &plan.views, batch: 1, choices: &Choices::default() };
     let dispatches: usize = plan.steps.iter().map(|s| s.lower(&lowering).len()).sum();
     assert!(dispatches <= SKNET50_DISPATCHES, "{dispatches} dispatches");
+}
+
+/// Compiling one is what a first run on a software adapter takes longest for.
+#[test]
+fn attention_of_one_shape_is_one_pipeline() {
+    for (name, shapes) in [("sknet50", 4), ("sknet26", 4), ("sk_shufflenet_v2_x1_0", 3)] {
+        let graph = sklens::network::preset(name).expect("preset").graph([224, 224], 1000).expect("graph");
+        let plan = Plan::new(&graph, &PlanOptions::batch(1)).expect("plan");
+        let lowering = Lowering { views: &plan.views, batch: plan.batch, choices: &Choices::default() };
+        let dispatches = plan.steps.iter().flat_map(|step| step.lower(&lowering));
+        let constants = dispatches.filter(|dispatch| dispatch.shader.name == "sk_attention").map(|d| {
+            let values = d.constants.iter().map(|(name, value)| (*name, value.to_bits()));
+            values.collect::<Vec<_>>()
+        });
+        assert_eq!(constants.collect::<BTreeSet<_>>().len(), shapes, "{name}");
+    }
+}
+
+/// Plans of one packing share constants, and attention's say where these lie.
+#[test]
+fn results_and_overrides_lie_at_one_place_at_every_size() {
+    for network in presets() {
+        let places = [([97, 128], 1), ([64, 64], 3)].map(|(size, batch)| {
+            let graph = network.graph(size, 10).expect("graph");
+            let plan = Plan::new(&graph, &PlanOptions::batch(batch)).expect("plan");
+            let tensors = graph.units.iter().flat_map(|u| [u.override_input, u.pooled, u.logits, u.attention]);
+            let views = tensors.map(|id| plan.views.of(id)).map(|view| (view.item, view.base));
+            (plan.packing(), views.collect::<Vec<_>>())
+        });
+        assert_eq!(places[0], places[1], "{}", network.name);
+    }
 }
 
 #[test]

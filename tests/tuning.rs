@@ -48,7 +48,7 @@ fn a_tuning_is_used_where_it_fits_and_can_be_left_out() {
     let total = rounds.len() - 1;
     assert!(total > 1 && rounds.into_iter().eq((0..=total).map(|done| (done, total))));
     assert!(tuning.choices.len() >= 3, "{tuning:?}");
-    assert!(tuning.choices.keys().any(|shape| shape.starts_with("pointwise")), "{tuning:?}");
+    assert!(tuning.choices.keys().any(|shape| shape.starts_with("pointwise matrix")), "{tuning:?}");
     assert_eq!(tuned(&session), tuning.choices.len());
     // What is known is not measured again.
     assert_eq!(block_on(session.tune(None, 1, |_, _| ())).expect("tuning"), tuning);
@@ -59,7 +59,7 @@ fn a_tuning_is_used_where_it_fits_and_can_be_left_out() {
     assert_eq!(tuned(&other_session), tuning.choices.len());
 
     // Every choice another one than the default, so that it shows in the pipelines.
-    let other = |shape: &String| (shape.clone(), if shape.ends_with("direct") { "1x4" } else { "split" }.to_string());
+    let other = |shape: &String| (shape.clone(), if shape.contains("matrix") { "split" } else { "1x1x4" }.to_string());
     let strange = Tuning { choices: tuning.choices.keys().map(other).collect(), ..tuning.clone() };
     let elsewhere = Tuning { adapter: "another adapter".into(), ..strange.clone() };
     let earlier = Tuning { version: "0.0.1".into(), ..strange.clone() };

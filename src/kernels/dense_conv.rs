@@ -15,7 +15,7 @@ pub struct DenseConv {
 impl DenseConv {
     fn product(&self, lowering: &Lowering) -> Shape {
         let (x, y) = (lowering.views.of(self.step.input), lowering.views.of(self.step.output));
-        Shape::new(grouped_conv::SHADER.name, x.quads() * self.step.conv.kernel.pow(2), y, lowering)
+        Shape::new(Kind::Dense, grouped_conv::SHADER, x.quads() * self.step.conv.kernel.pow(2), y, lowering)
     }
 }
 

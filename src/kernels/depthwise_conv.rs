@@ -19,7 +19,7 @@ pub struct DepthwiseConv {
 
 impl DepthwiseConv {
     fn product(&self, lowering: &Lowering) -> Shape {
-        Shape::new(SHADER.name, self.step.conv.kernel.pow(2), lowering.views.of(self.step.output), lowering)
+        Shape::new(Kind::Grouped, SHADER, self.step.conv.kernel.pow(2), lowering.views.of(self.step.output), lowering)
     }
 }
 

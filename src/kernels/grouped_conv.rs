@@ -40,7 +40,7 @@ impl GroupedConv {
 
     fn product(&self, lowering: &Lowering) -> Shape {
         let (x, y) = (lowering.views.of(self.step.input), lowering.views.of(self.step.output));
-        Shape::new(SHADER.name, self.reach(x, y).count * self.step.conv.kernel.pow(2), y, lowering)
+        Shape::new(Kind::Grouped, SHADER, self.reach(x, y).count * self.step.conv.kernel.pow(2), y, lowering)
     }
 
     fn reach(&self, x: &View, y: &View) -> Reach {

@@ -56,7 +56,7 @@ pub use select::Select;
 pub use shader::Shader;
 pub use sk_attention::SkAttention;
 pub use sk_branches::SkBranches;
-pub use variant::{AdapterFacts, Choices, Shape, Tiling, Variant};
+pub use variant::{AdapterFacts, Choices, Kind, Shape, Tiling, Variant};
 
 /// Every shader that ships; the tests validate each with naga.
 pub const SHADERS: &[&Shader] = &[

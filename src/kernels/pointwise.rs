@@ -35,8 +35,8 @@ impl Pointwise {
 
     fn product(&self, lowering: &Lowering) -> Shape {
         let (x, y) = (self.source(lowering.views), lowering.views.of(self.step.output));
-        let shared = self.select.is_none() && x.is_contiguous() && y.is_contiguous();
-        Shape { shared, ..Shape::new(SHADER.name, x.quads(), y, lowering) }
+        let plain = self.select.is_none() && x.is_contiguous() && y.is_contiguous();
+        Shape::new(if plain { Kind::Matrix } else { Kind::Dense }, SHADER, x.quads(), y, lowering)
     }
 
     /// The dispatch of a variant with workgroup memory, which covers `positions` and `quads` of y.

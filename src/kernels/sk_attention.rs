@@ -14,11 +14,14 @@ pub(super) const SHADER: &Shader = shader!("sk_attention");
 const MAX_CHANNELS: usize = 2048;
 const MAX_WIDTH: usize = 256;
 const MAX_BRANCHES: usize = 4;
-/// Quads of channels to a workgroup.
+/// Quads of channels to a workgroup, at most.
 const SLICE: usize = 64;
-/// Quads that a workgroup selects before another one is worth its own s and z, and workgroups of a batch item at most.
+/// Quads that a workgroup selects before another one is worth its own s and z.
 const MIN_SELECTED: usize = 1024;
-const MAX_WORKGROUPS: usize = 16;
+/// Threads of a workgroup, and workgroups of a batch item at most.
+const SHARING: (usize, usize) = (256, 16);
+/// The same on a CPU in disguise, which runs few at once and gives each group of four threads that meet at a barrier a stack.
+const SHARING_IN_SOFTWARE: (usize, usize) = (64, 4);
 
 /// Pool → fc → BN → ReLU → fc → softmax over branches → override, and the Select behind it, in one dispatch.
 ///
@@ -88,7 +91,8 @@ impl Kernel for SkAttention {
         let select = self.output.as_ref().map_or(0, |select| select.macs(views));
         self.reduce.macs() + self.select.macs() + select
     }
-    /// W as `[C][d]` and its bias, V as `[d][M·C]` and its bias; every dimension padded to quads, batch norm in W.
+    /// W as `[C][d]` and its bias, V as `[d][M·C]` and its bias; every dimension padded to quads, batch norm in W. Then where
+    /// overrides and results lie, which depends neither on the picture's size nor on the batch.
     fn pack(&self, views: &Views, parameters: &Parameters) -> Result<Vec<Packed>> {
         let (s, z, logits) = (views.of(self.pooled), views.of(self.reduced), views.of(self.logits));
         let (scale, shift) = self.reduce_norm.fold(parameters)?;
@@ -99,31 +103,33 @@ impl Kernel for SkAttention {
             None => vec![0.0; logits.channels()],
         };
         let with_bias = |weight: Vec<f32>, bias: &[f32], view| Packed::F32([weight, in_lanes(bias, view)].concat());
-        Ok(vec![with_bias(reduce, &shift, z), with_bias(select, &select_bias, logits)])
+        let overrides = views.of(self.override_input);
+        let results =
+            [self.pooled, self.reduced, self.logits, self.softmax, self.attention].map(|id| views.of(id).base);
+        let places = [overrides.item, overrides.base, s.item].into_iter().chain(results);
+        Ok(vec![
+            with_bias(reduce, &shift, z),
+            with_bias(select, &select_bias, logits),
+            Packed::U32(places.map(|place| place as u32).collect()),
+        ])
     }
     fn lower(&self, lowering: &Lowering) -> Vec<Dispatch> {
         let views = lowering.views;
         let (parts, overrides) = (views.of(self.partial_sums), views.of(self.override_input));
         let (s, z) = (views.of(self.pooled), views.of(self.reduced));
-        let slice = s.quads().min(SLICE);
-        let base = |name, id| (name, view_constants(["", "", ""], views.of(id))[1].1);
+        let (threads, most) = if lowering.choices.adapter.software { SHARING_IN_SOFTWARE } else { SHARING };
+        let slice = s.quads().min(SLICE).min(threads / self.branches);
         let mut constants = vec![
             ("BRANCHES", self.branches as f64),
             ("CHANNELS", s.channels() as f64),
             ("QUADS", s.quads() as f64),
             ("REDUCED_QUADS", z.quads() as f64),
+            ("THREADS", threads as f64),
             ("SLICE", slice as f64),
             ("PARTS", parts.positions() as f64),
             ("DIVISOR", self.divisor as f64),
-            ("Y_ITEM", s.item as f64),
-            base("POOLED_BASE", self.pooled),
-            base("REDUCED_BASE", self.reduced),
-            base("LOGITS_BASE", self.logits),
-            base("SOFTMAX_BASE", self.softmax),
-            base("ATTENTION_BASE", self.attention),
         ];
         constants.extend(view_constants(["P_ITEM", "P_BASE", "P_STRIDE"], parts));
-        constants.extend(view_constants(["O_ITEM", "O_BASE", ""], overrides).into_iter().take(2));
         let mut bindings = vec![
             Operand::Read(parts.storage),
             Operand::Read(overrides.storage),
@@ -145,10 +151,10 @@ impl Kernel for SkAttention {
                 constants.extend(view_constants(["U_ITEM", "U_BASE", "U_STRIDE"], u));
                 constants.extend(view_constants(["V_ITEM", "V_BASE", "V_STRIDE"], v));
                 bindings.extend([Operand::Read(u.storage), Operand::Write(v.storage)]);
-                workgroups[1] =
-                    (v.positions() * slice / MIN_SELECTED).clamp(1, (MAX_WORKGROUPS / slices).max(1)) as u32;
+                workgroups[1] = (v.positions() * slice / MIN_SELECTED).clamp(1, (most / slices).max(1)) as u32;
             }
         }
+        bindings.push(Operand::Constant(2));
         vec![Dispatch { shader: SHADER, constants, bindings, workgroups }]
     }
     fn run(&self, context: &mut CpuContext) {

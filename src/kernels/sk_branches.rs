@@ -11,12 +11,11 @@ use crate::weights::FoldedNorm;
 mod cpu;
 
 pub(super) const SHADER: &Shader = shader!("sk_branches");
-/// Neighbouring pixels of a row that one thread computes.
-const STRIP: usize = 4;
-/// Strips to a workgroup, and so to a partial sum.
-const PART_STRIPS: usize = 8;
-/// Output quads to a workgroup.
+/// Neighbouring pixels of a row that a GPU's thread computes and sums.
+const STRIP: usize = 8;
+/// Output quads and strips to a workgroup.
 const WORKGROUP_QUADS: usize = 8;
+const WORKGROUP_STRIPS: usize = 8;
 const MAX_BRANCHES: usize = 3;
 
 /// All branches of an SK unit in one pass over the input: `Uₘ = ReLU(BN(conv_m(x)))`, and partial sums of `Σ Uₘ` over
@@ -48,10 +47,10 @@ impl SkBranches {
         convs.len() <= MAX_BRANCHES && matches!(first.stride, 1 | 2) && convs.iter().all(like_first)
     }
 
-    /// Number of partial sums for branch outputs of `height × width`: one for every 8 strips of 4 pixels of a row,
-    /// counted row by row.
+    /// Number of partial sums for branch outputs of `height × width`: one for every strip of 8 pixels of a row, counted row
+    /// by row.
     pub fn partial_sums(height: usize, width: usize) -> usize {
-        (height * width.div_ceil(STRIP)).div_ceil(PART_STRIPS)
+        height * width.div_ceil(STRIP)
     }
 
     fn sparsity(&self) -> Sparsity {
@@ -172,8 +171,8 @@ impl Kernel for SkBranches {
             Operand::Write(u.storage),
             Operand::Write(sums.storage),
         ];
-        let workgroups =
-            [sparsity.quads.div_ceil(WORKGROUP_QUADS) as u32, sums.positions() as u32, lowering.batch as u32];
+        let groups = [sparsity.quads.div_ceil(WORKGROUP_QUADS), sums.positions().div_ceil(WORKGROUP_STRIPS)];
+        let workgroups = [groups[0] as u32, groups[1] as u32, lowering.batch as u32];
         vec![Dispatch { shader: SHADER, constants, bindings, workgroups }]
     }
     fn run(&self, context: &mut CpuContext) {

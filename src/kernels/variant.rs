@@ -1,7 +1,7 @@
 //! The ways in which a convolution shader's work can be shared among threads, and which of them is taken: by adapter and
 //! shape, or by what a measurement chose.
 
-use super::Lowering;
+use super::{Lowering, Shader};
 use crate::plan::View;
 use std::fmt::{self, Display};
 
@@ -42,21 +42,32 @@ pub struct Shape {
     pub positions: usize,
     /// Batch items.
     pub batch: usize,
-    /// Whether the variants with workgroup memory know it.
-    pub shared: bool,
+    /// Which variants know it.
+    pub kind: Kind,
+}
+
+/// How the outputs of a position share its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Quads of y read different quads of x.
+    Grouped,
+    /// All quads of y read the same, so that a thread may compute several.
+    Dense,
+    /// A product of two matrices as they lie in memory, so that workgroups may copy or share parts of them.
+    Matrix,
 }
 
 impl Shape {
     /// The shape of a direct convolution from `x_quads` input quads to `y`.
-    pub(super) fn new(shader: &'static str, x_quads: usize, y: &View, lowering: &Lowering) -> Self {
+    pub(super) fn new(kind: Kind, shader: &Shader, x_quads: usize, y: &View, lowering: &Lowering) -> Self {
         let (y_quads, positions) = (y.quads(), y.positions());
-        Self { shader, x_quads, y_quads, positions, batch: lowering.batch, shared: false }
+        Self { shader: shader.name, x_quads, y_quads, positions, batch: lowering.batch, kind }
     }
 
     /// What is taken without a measurement.
     pub fn default_for(&self, adapter: AdapterFacts) -> Variant {
         // Not measured on any hardware: from what others report of matrix products on WebGPU.
-        if self.shared && !adapter.software && !adapter.mobile {
+        if self.kind == Kind::Matrix && !adapter.software && !adapter.mobile {
             if self.staged_workgroups() >= Self::BUSY && self.x_quads >= Self::DEEP {
                 return Variant::Staged;
             }
@@ -64,23 +75,32 @@ impl Shape {
                 return Variant::Split;
             }
         }
-        Variant::Direct(Tiling::of(self.positions, self.y_quads, adapter))
+        Variant::Direct(Tiling::of(self, adapter))
     }
 
     /// All that may be taken, each once.
     pub fn candidates(&self) -> Vec<Variant> {
-        let blocks = [16, 8, 4].into_iter().filter(|&block| !Tiling::is_wasteful(block, self.y_quads));
-        let blocks: Vec<_> = blocks.chain([Tiling::block(self.y_quads)]).collect();
         let mut all = Vec::new();
         for pixels in Tiling::PIXELS.into_iter().filter(|&pixels| pixels < 2 * self.positions) {
-            all.extend(blocks.iter().map(|&block| Variant::Direct(Tiling { pixels, block })));
+            // Several quads to a thread spare loads only together with several pixels.
+            for columns in self.columns().filter(|&columns| columns == 1 || pixels >= 4) {
+                let block = Tiling::block(self.y_quads, columns);
+                let others = [16, 4].into_iter().filter(|&b| columns == 1 && !Tiling::is_wasteful(b, self.y_quads));
+                all.extend(others.chain([block]).map(|block| Variant::Direct(Tiling { pixels, columns, block })));
+            }
         }
-        if self.shared {
+        if self.kind == Kind::Matrix {
             all.extend([Variant::Staged, Variant::Split]);
         }
         all.sort_unstable();
         all.dedup();
         all
+    }
+
+    /// Quads that a thread may compute.
+    fn columns(&self) -> impl Iterator<Item = usize> + use<> {
+        let most = if self.kind == Kind::Grouped { 1 } else { self.y_quads };
+        Tiling::COLUMNS.into_iter().filter(move |&columns| columns <= most)
     }
 
     /// Workgroups from which on a large tile occupies a GPU.
@@ -100,8 +120,9 @@ impl Shape {
 
 impl Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { shader, x_quads, y_quads, positions, batch, shared } = self;
-        write!(f, "{shader} {x_quads} {y_quads} {positions} {batch}{}", if *shared { "" } else { " direct" })
+        let Self { shader, x_quads, y_quads, positions, batch, kind } = self;
+        let kind = ["grouped", "dense", "matrix"][*kind as usize];
+        write!(f, "{shader} {kind} {x_quads} {y_quads} {positions} {batch}")
     }
 }
 
@@ -126,7 +147,7 @@ pub enum Variant {
 impl Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Direct(Tiling { pixels, block }) => write!(f, "{pixels}x{block}"),
+            Self::Direct(tiling) => tiling.fmt(f),
             Self::Staged => f.write_str("staged"),
             Self::Split => f.write_str("split"),
         }
@@ -142,21 +163,23 @@ impl std::str::FromStr for Variant {
             "staged" => Ok(Self::Staged),
             "split" => Ok(Self::Split),
             _ => {
-                let (pixels, block) = text.split_once('x').ok_or(())?;
-                let number = |text: &str| text.parse().map_err(|_| ());
-                Ok(Self::Direct(Tiling { pixels: number(pixels)?, block: number(block)? }))
+                let numbers: Vec<_> = text.split('x').flat_map(str::parse).collect();
+                let [pixels, columns, block] = numbers[..] else { return Err(()) };
+                Ok(Self::Direct(Tiling { pixels, columns, block }))
             }
         }
     }
 }
 
-/// Each thread computes one quad of `pixels` successive positions; a workgroup of `Tiling::THREADS` covers `block`
-/// successive quads.
+/// Each thread computes `columns` quads, `block` apart, of `pixels` successive positions; a workgroup of
+/// `Tiling::THREADS` covers `block · columns` successive quads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tiling {
     /// Positions of a thread: one of 8, 4, 2 and 1.
     pub pixels: usize,
-    /// Quads of a workgroup: a power of two up to `Tiling::THREADS`.
+    /// Quads of a thread: one of 1, 2 and 4.
+    pub columns: usize,
+    /// Threads of a workgroup side by side: a power of two up to `Tiling::THREADS`.
     pub block: usize,
 }
 
@@ -165,41 +188,61 @@ impl Tiling {
     pub(super) const THREADS: usize = 64;
     /// What the shaders know.
     const PIXELS: [usize; 4] = [8, 4, 2, 1];
+    const COLUMNS: [usize; 3] = [1, 2, 4];
 
-    /// The tiling for `positions` outputs of `quads` quads. Per quad of inputs, a thread loads one quad of each pixel and
-    /// four quads of weights, and does four multiply-adds for each pixel; a load counts as two multiply-adds.
-    fn of(positions: usize, quads: usize, adapter: AdapterFacts) -> Self {
-        let cost = |pixels: usize| {
-            let threads = positions.div_ceil(pixels) * quads;
-            (2 * (4 + pixels) + 4 * pixels) * threads.max(Self::concurrent(adapter))
+    /// The tiling for `shape`. Per quad of inputs, a thread loads one quad of each pixel and four quads of weights for each
+    /// column, and does four multiply-adds for each pixel of a column. A load counts as two multiply-adds on a GPU and as
+    /// four on SwiftShader, where what does not fit into registers costs little.
+    fn of(shape: &Shape, adapter: AdapterFacts) -> Self {
+        let (load, sums) = match adapter {
+            AdapterFacts { software: true, .. } => (4, 32),
+            AdapterFacts { mobile: true, .. } => (2, 4),
+            _ => (2, 8),
         };
-        let most = if adapter.mobile { 4 } else { 8 };
-        let pixels = Self::PIXELS.into_iter().filter(|&pixels| pixels <= most);
-        Self { pixels: pixels.min_by_key(|&pixels| cost(pixels)).unwrap_or(1), block: Self::block(quads) }
+        // Several quads to a thread were not measured on any hardware; there the tuner may take them.
+        let is_likely = |&[pixels, columns]: &[usize; 2]| columns == 1 || adapter.software && pixels >= 4;
+        let cost = |&[pixels, columns]: &[usize; 2]| {
+            let quads = shape.y_quads.next_multiple_of(Self::block(shape.y_quads, columns) * columns);
+            let threads = shape.positions.div_ceil(pixels) * quads / columns;
+            (load * (4 * columns + pixels) + 4 * pixels * columns) * threads.max(Self::concurrent(adapter))
+        };
+        let tiles = Self::PIXELS.into_iter().flat_map(|pixels| shape.columns().map(move |columns| [pixels, columns]));
+        let tiles = tiles.filter(|tile| tile[0] * tile[1] <= sums && is_likely(tile));
+        let [pixels, columns] = tiles.min_by_key(cost).unwrap_or([1, 1]);
+        Self { pixels, columns, block: Self::block(shape.y_quads, columns) }
     }
     /// Threads that run at once, on a small GPU at least; with fewer, smaller tiles are faster although they load more.
     fn concurrent(adapter: AdapterFacts) -> usize {
         if adapter.software { 64 } else { 1024 }
     }
     /// The largest block that wastes little.
-    fn block(quads: usize) -> usize {
-        [8, 4, 2].into_iter().find(|&block| !Self::is_wasteful(block, quads)).unwrap_or(1)
+    fn block(quads: usize, columns: usize) -> usize {
+        [8, 4, 2].into_iter().find(|&block| !Self::is_wasteful(block * columns, quads)).unwrap_or(1)
     }
+    /// Whether groups of `block` quads would leave more than an eighth of the threads without work.
     fn is_wasteful(block: usize, quads: usize) -> bool {
         quads.next_multiple_of(block) * 8 > quads * 9
     }
     /// `override` constants that every direct convolution shader declares.
-    pub(super) fn constants(self) -> [(&'static str, f64); 2] {
-        [("PIXELS", self.pixels as f64), ("BLOCK", self.block as f64)]
+    pub(super) fn constants(self) -> Vec<(&'static str, f64)> {
+        let mut constants = vec![("PIXELS", self.pixels as f64), ("BLOCK", self.block as f64)];
+        // The shader of depthwise convolutions has no others.
+        if self.columns > 1 {
+            constants.push(("COLUMNS", self.columns as f64));
+        }
+        constants
     }
     /// The grid: x over blocks of quads, y over groups of tiles, z over batch items.
     pub(super) fn workgroups(self, y: &View, lowering: &Lowering) -> [u32; 3] {
         let tiles = y.positions().div_ceil(self.pixels);
-        let x = y.quads().div_ceil(self.block);
+        let x = y.quads().div_ceil(self.block * self.columns);
         [x as u32, tiles.div_ceil(Self::THREADS / self.block) as u32, lowering.batch as u32]
     }
-    fn is_known(self) -> bool {
-        Self::PIXELS.contains(&self.pixels) && self.block.is_power_of_two() && self.block <= Self::THREADS
+}
+
+impl Display for Tiling {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.pixels, self.columns, self.block)
     }
 }
 
@@ -237,8 +280,8 @@ impl Choices {
     pub(super) fn tiling(&self, shape: &Shape) -> Tiling {
         match self.of(shape) {
             Variant::Direct(tiling) => tiling,
-            // Only shapes that are `shared` have others.
-            Variant::Staged | Variant::Split => Tiling::of(shape.positions, shape.y_quads, self.adapter),
+            // Only matrices have others.
+            Variant::Staged | Variant::Split => Tiling::of(shape, self.adapter),
         }
     }
 }
@@ -246,8 +289,13 @@ impl Choices {
 impl Shape {
     fn knows(&self, variant: Variant) -> bool {
         match variant {
-            Variant::Direct(tiling) => tiling.is_known(),
-            Variant::Staged | Variant::Split => self.shared,
+            Variant::Direct(Tiling { pixels, columns, block }) => {
+                Tiling::PIXELS.contains(&pixels)
+                    && (columns == 1 || self.kind != Kind::Grouped && Tiling::COLUMNS.contains(&columns))
+                    && block.is_power_of_two()
+                    && block <= Tiling::THREADS
+            }
+            Variant::Staged | Variant::Split => self.kind == Kind::Matrix,
         }
     }
 }
@@ -261,27 +309,32 @@ mod tests {
     const PHONE: AdapterFacts = AdapterFacts { software: false, mobile: true };
 
     fn pointwise(x_quads: usize, y_quads: usize, positions: usize) -> Shape {
-        Shape { shader: "pointwise", x_quads, y_quads, positions, batch: 1, shared: true }
+        Shape { shader: "pointwise", x_quads, y_quads, positions, batch: 1, kind: Kind::Matrix }
     }
 
     #[test]
     fn tiles_are_large_where_there_is_much_to_do() {
-        assert_eq!(Tiling::of(56 * 56, 64, DESKTOP), Tiling { pixels: 8, block: 8 });
-        assert_eq!(Tiling::of(56 * 56, 64, PHONE), Tiling { pixels: 4, block: 8 });
-        assert_eq!(Tiling::of(1, 250, DESKTOP), Tiling { pixels: 1, block: 8 });
+        let tiling = |y_quads, positions, adapter| Tiling::of(&pointwise(16, y_quads, positions), adapter).to_string();
+        assert_eq!(tiling(64, 56 * 56, DESKTOP), "8x1x8");
+        assert_eq!(tiling(64, 56 * 56, PHONE), "4x1x8");
+        assert_eq!(tiling(64, 56 * 56, SOFTWARE), "8x4x8");
+        assert_eq!(tiling(16, 112 * 112, SOFTWARE), "8x4x4");
+        assert_eq!(tiling(250, 1, DESKTOP), "1x1x8");
         // 25 tiles of 2 keep more threads busy than 7 tiles of 8, which matters where many run at once.
-        assert_eq!([DESKTOP, SOFTWARE].map(|adapter| Tiling::of(49, 64, adapter).pixels), [2, 8]);
-        assert_eq!(Tiling::of(49, 512, DESKTOP).pixels, 8);
+        assert_eq!([DESKTOP, SOFTWARE].map(|adapter| tiling(64, 49, adapter)), ["2x1x8", "8x4x8"]);
+        assert_eq!(tiling(512, 49, DESKTOP), "8x1x8");
+        let grouped = Shape { kind: Kind::Grouped, ..pointwise(4, 64, 784) };
+        assert_eq!(Tiling::of(&grouped, SOFTWARE).to_string(), "8x1x8");
     }
 
     #[test]
     fn blocks_of_quads_waste_at_most_an_eighth() {
         for quads in 1..300_usize {
-            let block = Tiling::of(100, quads, DESKTOP).block;
+            let block = Tiling::block(quads, 1);
             assert!(Tiling::THREADS.is_multiple_of(block));
             assert!(quads.next_multiple_of(block) * 8 <= quads * 9, "{quads} in blocks of {block}");
         }
-        assert_eq!([1, 3, 6, 15, 29, 58].map(|q| Tiling::of(100, q, DESKTOP).block), [1, 1, 2, 8, 8, 8]);
+        assert_eq!([1, 3, 6, 15, 29, 58].map(|quads| Tiling::block(quads, 1)), [1, 1, 2, 8, 8, 8]);
     }
 
     #[test]
@@ -291,10 +344,13 @@ mod tests {
         assert_eq!(deep.default_for(DESKTOP), Variant::Split);
         for shape in [large, deep, small] {
             assert!(matches!(shape.default_for(SOFTWARE), Variant::Direct(_)), "{shape}");
-            assert!(matches!(shape.default_for(PHONE), Variant::Direct(Tiling { pixels: ..=4, .. })), "{shape}");
+            assert!(
+                matches!(shape.default_for(PHONE), Variant::Direct(Tiling { pixels: ..=4, columns: 1, .. })),
+                "{shape}"
+            );
         }
         assert!(matches!(small.default_for(DESKTOP), Variant::Direct(_)));
-        assert!(matches!(Shape { shared: false, ..large }.default_for(DESKTOP), Variant::Direct(_)));
+        assert!(matches!(Shape { kind: Kind::Dense, ..large }.default_for(DESKTOP), Variant::Direct(_)));
     }
 
     #[test]
@@ -307,7 +363,7 @@ mod tests {
     #[test]
     fn candidates_are_distinct_and_readable_and_hold_the_default() {
         for shape in [pointwise(64, 64, 784), pointwise(1, 1, 1), pointwise(512, 250, 2), pointwise(7, 29, 9)] {
-            for shape in [shape, Shape { shared: false, ..shape }] {
+            for shape in [Kind::Matrix, Kind::Dense, Kind::Grouped].map(|kind| Shape { kind, ..shape }) {
                 let candidates = shape.candidates();
                 for adapter in [SOFTWARE, DESKTOP, PHONE] {
                     let default = shape.default_for(adapter);
@@ -319,7 +375,9 @@ mod tests {
                 }
             }
         }
-        assert!(["", "x", "8", "staged8", "8x8x8", "-1x8"].iter().all(|text| text.parse::<Variant>().is_err()));
+        assert!(
+            ["", "x", "8", "staged8", "8x8", "8x1x8x8", "-1x1x8"].iter().all(|text| text.parse::<Variant>().is_err())
+        );
     }
 
     #[test]
@@ -329,10 +387,10 @@ mod tests {
             tuned: vec![(shape.to_string(), variant.parse().unwrap())],
             ..Choices::default()
         };
-        assert_eq!(chosen("2x16").of(&shape), Variant::Direct(Tiling { pixels: 2, block: 16 }));
+        assert_eq!(chosen("2x1x16").of(&shape), Variant::Direct(Tiling { pixels: 2, columns: 1, block: 16 }));
         assert_eq!(chosen("staged").of(&shape), Variant::Staged);
         let untuned = Choices::default().of(&shape);
-        for unknown in ["3x8", "8x128", "8x7", "8x0"] {
+        for unknown in ["3x1x8", "8x3x8", "8x1x128", "8x1x7", "8x1x0"] {
             assert_eq!(chosen(unknown).of(&shape), untuned, "{unknown}");
         }
         assert_eq!(chosen("staged").of(&Shape { batch: 2, ..shape }), untuned);

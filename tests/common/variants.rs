@@ -2,12 +2,12 @@
 
 use crate::common::{Case, generated_input};
 use sklens::backend::{Backend, Runner};
-use sklens::kernels::Choices;
+use sklens::kernels::{AdapterFacts, Choices};
 use sklens::weights::WeightPrecision;
 use sklens::weights::generated::parameters;
 
-/// Runs `case` with every candidate of its convolutions and compares the result with that of the default variants.
-/// Returns the candidates, in words.
+/// Runs `case` with every candidate of its convolutions, and with what is taken on a GPU and on a phone's, and compares the
+/// result with that of the default variants. Returns the candidates, in words.
 ///
 /// # Panics
 /// If a value differs by more than `2e-5` of the largest magnitude.
@@ -20,8 +20,10 @@ pub async fn check(backend: &Backend, case: &Case) -> Vec<String> {
         let largest = expected.iter().fold(f32::MIN_POSITIVE, |largest, v| largest.max(v.abs()));
         let shapes: Vec<_> = runner.shapes().into_iter().flatten().collect();
         let rounds = shapes.iter().map(|shape| shape.candidates().len()).max().unwrap_or(0);
-        for round in 0..rounds {
-            let choices = Choices::default().with_candidate(round, &shapes);
+        let candidates = (0..rounds).map(|round| Choices::default().with_candidate(round, &shapes));
+        let hardware = [false, true].map(|mobile| AdapterFacts { software: false, mobile });
+        let defaults = hardware.map(|adapter| Choices { adapter, ..Choices::default() });
+        for choices in candidates.chain(defaults) {
             runner.record(&choices).await.expect("recorded");
             let found = result(&mut runner, case).await;
             let variants: Vec<_> = shapes.iter().map(|shape| choices.of(shape).to_string()).collect();
