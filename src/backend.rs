@@ -3,7 +3,7 @@
 use crate::cpu::CpuExecutor;
 use crate::gpu::{GpuConstants, GpuDevice, GpuExecutor, Watch};
 use crate::graph::{Graph, TensorId};
-use crate::kernels::{Choices, Kernel, Lowering, Packed, Shape};
+use crate::kernels::{Choices, Crops, Kernel, Lowering, Packed, Shape};
 use crate::plan::{LANES, Plan, PlanOptions, StorageId, Views};
 use crate::weights::generated::parameters;
 use crate::weights::{Parameters, WeightPrecision};
@@ -248,7 +248,15 @@ impl Runner {
         self.write(id, &storage);
     }
 
-    /// GPU dispatches of one run, 0 on the CPU.
+    /// Whether it can make its pictures of `crops`: as many and as large ones, not on the CPU, nor beyond the device's limits.
+    pub fn takes(&self, crops: &Crops<'_>) -> bool {
+        match &self.executor {
+            Executor::Cpu(..) => false,
+            Executor::Gpu(gpu, _) => crops.fit(&self.plan) && gpu.takes(crops),
+        }
+    }
+
+    /// GPU dispatches of one run without those for crops, 0 on the CPU.
     pub fn dispatches(&self) -> usize {
         match &self.executor {
             Executor::Cpu(..) => 0,
@@ -316,13 +324,24 @@ impl Runner {
         }
     }
 
-    /// Runs the plan.
+    /// [`Runner::run_on`] the pictures that were written.
     ///
     /// # Errors
-    /// `device-lost` if the GPU went away.
-    pub async fn run(&mut self) -> Result<Values> {
+    /// As there.
+    pub fn run(&mut self) -> impl Future<Output = Result<Values>> {
+        self.run_on(None)
+    }
+
+    /// Runs the plan, on the pictures of `crops` if there are any.
+    ///
+    /// # Errors
+    /// `device-lost` if the GPU went away, `bad-option` if it does not take these crops ([`Runner::takes`]).
+    pub async fn run_on(&mut self, crops: Option<&Crops<'_>>) -> Result<Values> {
+        if crops.is_some_and(|crops| !self.takes(crops)) {
+            return Err(Error::bad_option("the backend does not crop this photo"));
+        }
         match &mut self.executor {
-            Executor::Gpu(gpu, _) => Ok(Values(gpu.run(&self.plan).await?)),
+            Executor::Gpu(gpu, _) => Ok(Values(gpu.run(&self.plan, crops).await?)),
             Executor::Cpu(cpu, constants) => {
                 if let Some(constants) = constants.on_cpu() {
                     cpu.run(&self.plan, constants);

@@ -3,9 +3,10 @@
 use crate::backend::{Backend, Runner};
 use crate::gpu::GpuDevice;
 use crate::graph::{Graph, GraphBuilder, Pool, PoolKind};
-use crate::kernels::{AdapterFacts, Choices, Kind, Variant};
+use crate::image::{Photo, Preprocessing, WorkingImage};
+use crate::kernels::{AdapterFacts, Choices, Crops, Kind, Variant};
 use crate::network::blocks::{AttentionWidth, Groups, SkBranch, SkConv, UnitPlace, conv_bn, kernel, sk_unit};
-use crate::plan::PlanOptions;
+use crate::plan::{LANES, PlanOptions};
 use crate::weights::generated::{self, fill};
 use crate::weights::{Parameters, WeightPrecision};
 use crate::{Error, Result};
@@ -86,6 +87,9 @@ async fn deviation(
     let expected = run(&mut runner(&Backend::Cpu, precision, graph, weights[1]).await?, graph).await?;
     let mut gpu = runner(&Backend::Gpu(device.clone()), precision, graph, weights[0]).await?;
     let mut worst = difference(&expected, &run(&mut gpu, graph).await?);
+    if !adapter.software {
+        worst = worse(worst, deviation_of_crop(&mut gpu, graph.tensor(graph.input).shape, [1.3; 2]).await?);
+    }
     // Larger networks may take these on such an adapter.
     for variant in [Variant::Staged, Variant::Split] {
         if !adapter.software && worst <= TOLERANCE {
@@ -96,6 +100,20 @@ async fn deviation(
         }
     }
     Ok(worst)
+}
+
+/// Largest difference between the pictures `[_, H, W]` that the GPU and the CPU make of a photo, each at its zoom.
+async fn deviation_of_crop(gpu: &mut Runner, [_, height, width]: [usize; 3], scales: [f64; 2]) -> Result<f32> {
+    let (size, center) = ([height, width], [0.4, 0.6]);
+    let bytes = (0_u32..3 * 41 * 37).map(|at| ((at * at) >> 4) as u8).collect();
+    let photo = WorkingImage::new(Photo::from_rgb(bytes, 41, 37)?);
+    let preprocessing = Preprocessing::imagenet(size, 1.0);
+    let mut expected = vec![0.0; height * width * LANES];
+    preprocessing.to_input(&photo, size, scales[1], center, &mut expected)?;
+    let crops = Crops::new(&preprocessing, &photo, size, &scales[..1], center)?;
+    let found = gpu.run_on(Some(&crops)).await?.tensor(&gpu.plan, gpu.plan.input)?;
+    let expected = |at: usize| expected[at % (height * width) * LANES + at / (height * width)];
+    Ok(found.iter().enumerate().map(|(at, value)| (value - expected(at)).abs()).fold(0.0, worse))
 }
 
 /// Largest difference between two sets of tensors, relative to the largest value of the same tensor.
@@ -113,7 +131,8 @@ fn worse(a: f32, b: f32) -> f32 {
 }
 
 async fn runner(backend: &Backend, precision: WeightPrecision, graph: &Graph, weights: &Parameters) -> Result<Runner> {
-    Runner::planned(backend, graph, &PlanOptions::batch(1), weights, precision).await
+    let options = PlanOptions { retain: vec!["input".into()], ..PlanOptions::batch(1) };
+    Runner::planned(backend, graph, &options, weights, precision).await
 }
 
 /// Logits and attention of every unit.
@@ -143,7 +162,7 @@ mod tests {
             assert!(found <= TOLERANCE, "{adapter:?}: {found}");
             device.pipeline_count()
         });
-        assert!(pipelines[1] >= pipelines[0] + 2, "{pipelines:?}");
+        assert!(pipelines[1] >= pipelines[0] + 4, "{pipelines:?}");
     }
 
     #[test]
@@ -177,6 +196,18 @@ mod tests {
             assert!(error.message.contains("this adapter computes wrong results"), "{name}: {error}");
         }
         assert!(judge("this adapter", f32::NAN).is_err());
+    }
+
+    #[test]
+    fn a_wrong_crop_is_noticed() {
+        let device = Rc::new(block_on(GpuDevice::open()).expect("a Vulkan adapter, at least lavapipe"));
+        let graph = graph().unwrap();
+        let weights = generated::parameters(&graph);
+        let backend = Backend::Gpu(device);
+        let mut gpu = block_on(runner(&backend, WeightPrecision::F32, &graph, &weights)).unwrap();
+        let mut found = |scales| block_on(deviation_of_crop(&mut gpu, [3, 23, 19], scales)).unwrap();
+        assert_eq!(found([1.3, 1.3]), 0.0);
+        assert!(found([1.3, 1.301]) > TOLERANCE);
     }
 
     #[test]

@@ -54,6 +54,10 @@ pub struct OpenOptions {
     pub backend: BackendChoice,
     /// The weights in memory.
     pub precision: WeightPrecision,
+    /// Whether a GPU that runs the network crops and resizes photos as well; if absent unless the adapter is software,
+    /// where the CPU does so faster. The results are the same.
+    #[serde(skip)]
+    pub crops_on_gpu: Option<bool>,
     /// What [`Session::tune`] measured earlier, on this adapter or others; of those for the adapter that runs the last counts.
     #[serde(default)]
     pub tunings: Vec<Tuning>,
@@ -85,6 +89,7 @@ pub struct Session {
     backend: Backend,
     reason: String,
     precision: WeightPrecision,
+    crops_on_gpu: bool,
     /// Packed weights, those of plain runs first.
     constants: Vec<(Packing, Rc<Constants>)>,
     runners: VecDeque<(RunnerKey, Prepared)>,
@@ -139,8 +144,9 @@ impl Session {
         checkpoint.check(&network.name, &graph.parameters())?;
         let labels = labels_of(&checkpoint, classes)?;
         let plan = Plan::new(&graph, &PlanOptions::batch(1))?;
-        let precision = options.precision;
+        let OpenOptions { precision, crops_on_gpu, .. } = options;
         let Placed { backend, reason, constants } = place(options, &plan, &checkpoint, &mut progress).await?;
+        let crops_on_gpu = backend.device().is_some_and(|device| crops_on_gpu.unwrap_or(!device.adapter.software));
         Ok(Self {
             network,
             preprocessing,
@@ -150,6 +156,7 @@ impl Session {
             backend,
             reason,
             precision,
+            crops_on_gpu,
             constants: vec![(plan.packing(), Rc::new(constants))],
             runners: VecDeque::new(),
             gradients: VecDeque::new(),
@@ -220,6 +227,10 @@ impl Session {
         if looks.is_empty() {
             return Ok(Vec::new());
         }
+        let shown = match photos {
+            [photo] if self.crops_on_gpu && view.through.is_none() => Some((photo, view)),
+            _ => None,
+        };
         let fill = |n: usize, out: &mut [f32]| {
             let (photo, scale) = looks[n];
             let Some(pixels) = view.through else {
@@ -228,7 +239,7 @@ impl Session {
             let few = preprocessing.through(photo, size, scale, view.center, pixels)?;
             whole.to_input(&few, size, 1.0, [0.5, 0.5], out)
         };
-        let mut results = self.run(size, looks.len(), &view.run, fill).await?;
+        let mut results = self.run(size, looks.len(), &view.run, shown, &fill).await?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
         for (result, (_, scale)) in results.iter_mut().zip(looks) {
             result.scale = scale;
@@ -264,7 +275,7 @@ impl Session {
             interleave(&data[n * item..][..item], out);
             Ok(())
         };
-        let mut results = self.run(size, shape[0], run, fill).await?;
+        let mut results = self.run(size, shape[0], run, None, &fill).await?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
         results.iter_mut().for_each(|r| r.milliseconds = milliseconds);
         Ok(results)

@@ -8,6 +8,8 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use wgpu::{BufferDescriptor, BufferUsages, PollType};
 
 mod common;
+#[path = "common/crops.rs"]
+mod crops;
 #[path = "common/halves.rs"]
 mod halves;
 #[path = "common/steady.rs"]
@@ -25,6 +27,8 @@ const GPU_CASES: usize = 5;
 const CPU_CASES: usize = 40;
 /// On the GPU, with weights in f16.
 const HALF_CASES: usize = 1;
+/// Sizes of pictures, each of several photos.
+const CROP_CASES: usize = 4;
 
 /// Every kernel family on the browser's WebGPU against the naive interpreter.
 #[wasm_bindgen_test]
@@ -59,6 +63,14 @@ async fn every_family_on_the_cpu() {
 async fn a_repeated_run_makes_nothing_on_webgpu() {
     let device = Rc::new(GpuDevice::open().await.expect("the browser has no WebGPU adapter"));
     steady::check(&device, "sk_shufflenet_v2_x0_5", [64, 64]).await;
+}
+
+/// Pictures of photos, and what a move of the zoom costs, on WebGPU.
+#[wasm_bindgen_test]
+async fn photos_are_cropped_on_webgpu() {
+    let device = Rc::new(GpuDevice::open().await.expect("the browser has no WebGPU adapter"));
+    crops::check_pictures(&device, 31, CROP_CASES).await;
+    crops::check_moves(&device).await;
 }
 
 const MULTIPLY: &str = "

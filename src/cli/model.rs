@@ -126,6 +126,7 @@ impl ModelArgs {
                 PrecisionArg::F16 => WeightPrecision::F16,
             },
             tunings: if self.untuned { Vec::new() } else { tunings::stored() },
+            ..OpenOptions::default()
         };
         let mut session = block_on(Session::open_checkpoint(chosen.network, chosen.checkpoint, options, |_| ()))?;
         session.name_classes(bundled::imagenet_labels()?);

@@ -21,6 +21,8 @@ pub struct GpuCounters {
     pub submits: usize,
     /// Buffers mapped to read them.
     pub read_backs: usize,
+    /// Bytes written to buffers.
+    pub uploaded: u64,
 }
 
 /// A pipeline is a shader with its constants; nothing else specialises it.
@@ -44,6 +46,8 @@ pub struct GpuDevice {
     modules: RefCell<HashMap<&'static str, wgpu::ShaderModule>>,
     pipelines: RefCell<HashMap<PipelineKey, wgpu::ComputePipeline>>,
     choices: RefCell<Choices>,
+    /// The photo that crops were taken of last, by its number.
+    pub(super) photo: RefCell<Option<(u64, wgpu::Buffer)>>,
 }
 
 impl std::fmt::Debug for PipelineKey {
@@ -91,6 +95,7 @@ impl GpuDevice {
             refused,
             modules: RefCell::default(),
             pipelines: RefCell::default(),
+            photo: RefCell::default(),
         }
     }
 
@@ -134,6 +139,11 @@ impl GpuDevice {
     pub(super) fn create_buffer(&self, descriptor: &wgpu::BufferDescriptor) -> wgpu::Buffer {
         self.count(|c| c.buffers += 1);
         self.device.create_buffer(descriptor)
+    }
+
+    pub(super) fn upload(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        self.count(|c| c.uploaded += bytes.len() as u64);
+        self.queue.write_buffer(buffer, offset, bytes);
     }
 
     pub(super) fn create_bind_group(&self, descriptor: &wgpu::BindGroupDescriptor) -> wgpu::BindGroup {

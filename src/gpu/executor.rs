@@ -1,9 +1,10 @@
 //! Records a plan once and runs it: one encoder, one compute pass, one read-back.
 
 use super::GpuDevice;
+use super::crops::CropStage;
 use crate::Result;
 use crate::graph::TensorId;
-use crate::kernels::{Choices, Lowering, Operand, Packed};
+use crate::kernels::{Choices, Crops, Dispatch, Lowering, Operand, Packed};
 use crate::plan::{LANES, Plan, StorageId};
 use std::rc::Rc;
 
@@ -30,7 +31,7 @@ impl GpuConstants {
                 usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
-            device.queue.write_buffer(&buffer, 0, p.bytes());
+            device.upload(&buffer, 0, p.bytes());
             Constant { buffer, halves: p.halves().is_some() }
         };
         self.0.push(packed.iter().map(upload).collect());
@@ -52,10 +53,31 @@ pub(super) struct Command {
     pub step: usize,
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
-    workgroups: [u32; 3],
+    pub workgroups: [u32; 3],
 }
 
 impl Command {
+    /// Binds to `dispatch` of step `step` the buffers that its operands stand for.
+    pub fn new<'a>(
+        device: &GpuDevice,
+        step: usize,
+        dispatch: &Dispatch,
+        buffer: &dyn Fn(Operand) -> &'a wgpu::Buffer,
+    ) -> Self {
+        let pipeline = device.pipeline(dispatch);
+        let entry = |(binding, operand): (usize, &Operand)| wgpu::BindGroupEntry {
+            binding: binding as u32,
+            resource: buffer(*operand).as_entire_binding(),
+        };
+        let entries: Vec<_> = dispatch.bindings.iter().enumerate().map(entry).collect();
+        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(dispatch.shader.name),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        Self { step, pipeline, group, workgroups: dispatch.workgroups }
+    }
+
     pub fn encode(&self, pass: &mut wgpu::ComputePass) {
         let [x, y, z] = self.workgroups;
         pass.set_pipeline(&self.pipeline);
@@ -68,11 +90,13 @@ impl Command {
 #[derive(Debug)]
 pub struct GpuExecutor {
     pub(super) device: Rc<GpuDevice>,
-    buffers: Vec<wgpu::Buffer>,
+    pub(super) buffers: Vec<wgpu::Buffer>,
     pub(super) commands: Vec<Command>,
     staging: wgpu::Buffer,
     /// Storage, offset and bytes in the staging buffer.
     read_back: Vec<(StorageId, u64, u64)>,
+    /// What makes pictures of crops, once there were any.
+    pub(super) crops: Option<CropStage>,
 }
 
 impl GpuExecutor {
@@ -109,27 +133,11 @@ impl GpuExecutor {
                 if dispatch.bindings.iter().any(holds_halves) {
                     dispatch.constants.push(("HALVES", 1.0));
                 }
-                let pipeline = device.pipeline(&dispatch);
-                let entries: Vec<_> = dispatch
-                    .bindings
-                    .iter()
-                    .enumerate()
-                    .map(|(binding, operand)| wgpu::BindGroupEntry {
-                        binding: binding as u32,
-                        resource: match operand {
-                            Operand::Read(id) | Operand::Write(id) => &buffers[plan.buffer_of(*id)],
-                            Operand::Constant(index) => &constants[*index].buffer,
-                            Operand::Unused => &unused,
-                        }
-                        .as_entire_binding(),
-                    })
-                    .collect();
-                let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-                    label: Some(step.family()),
-                    layout: &pipeline.get_bind_group_layout(0),
-                    entries: &entries,
-                });
-                commands.push(Command { step: index, pipeline, group, workgroups: dispatch.workgroups });
+                commands.push(Command::new(&device, index, &dispatch, &|operand| match operand {
+                    Operand::Read(id) | Operand::Write(id) => &buffers[plan.buffer_of(id)],
+                    Operand::Constant(index) => &constants[index].buffer,
+                    Operand::Unused => &unused,
+                }));
             }
         }
         let mut read_back = Vec::new();
@@ -144,7 +152,7 @@ impl GpuExecutor {
             total as usize / size_of::<f32>(),
             wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
         );
-        Self { device, buffers, commands, staging, read_back }
+        Self { device, buffers, commands, staging, read_back, crops: None }
     }
 
     /// The device that it is recorded on.
@@ -160,19 +168,26 @@ impl GpuExecutor {
     /// Writes a tensor's whole storage, all batch items, padding lanes included.
     pub fn write(&self, plan: &Plan, id: TensorId, values: &[f32]) {
         let buffer = &self.buffers[plan.buffer_of(plan.views.of(id).storage)];
-        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(values));
+        self.device.upload(buffer, 0, bytemuck::cast_slice(values));
     }
 
-    /// Runs the plan and reads [`Plan::read_back`] back, each storage whole.
+    /// Runs the plan, on the pictures of `crops` if there are any, and reads [`Plan::read_back`] back, each storage whole.
     ///
     /// # Errors
     /// `device-lost` if the device went away, refuses the run, or does not finish it in ten minutes.
-    pub async fn run(&self, plan: &Plan) -> Result<Vec<(StorageId, Vec<f32>)>> {
+    pub async fn run(&mut self, plan: &Plan, crops: Option<&Crops<'_>>) -> Result<Vec<(StorageId, Vec<f32>)>> {
         self.device.check()?;
-        let watch = self.device.watch();
+        let device = self.device.clone();
+        let watch = device.watch();
+        if let Some(crops) = crops {
+            self.stage(plan, crops);
+        }
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
+            if let (Some(_), Some(stage)) = (crops, &self.crops) {
+                stage.commands.iter().for_each(|command| command.encode(&mut pass));
+            }
             self.commands.iter().for_each(|command| command.encode(&mut pass));
         }
         for &(id, offset, bytes) in &self.read_back {
@@ -186,6 +201,12 @@ impl GpuExecutor {
             };
             self.read_back.iter().map(|&(id, offset, size)| (id, part(offset, size))).collect()
         };
-        self.device.read(&self.staging, watch, read).await
+        let values = device.read(&self.staging, watch, read).await;
+        if values.is_err() {
+            // There may be no memory behind it.
+            device.photo.take();
+            self.crops = None;
+        }
+        values
     }
 }

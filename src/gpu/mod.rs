@@ -3,6 +3,7 @@
 mod adapter;
 #[cfg(target_arch = "wasm32")]
 mod browser;
+mod crops;
 mod device;
 mod executor;
 mod timing;

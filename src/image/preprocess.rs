@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::crop::crop_box;
+use super::crop::{CropBox, crop_box};
 use super::reduce::WorkingImage;
-use super::resize::resize;
+use super::resize::{Taps, resample, resize};
 use crate::{Error, Result};
 
 /// The largest input side of any network, in pixels.
@@ -126,9 +126,7 @@ impl Preprocessing {
         center: [f64; 2],
         out: &mut [f32],
     ) -> Result<()> {
-        check_size(size, 1..=MAX_SIDE)?;
-        let photo = image.photo();
-        let crop = crop_box([photo.width(), photo.height()], size, self.crop_pct, scale, center)?;
+        let taps = self.taps(image, size, scale, center)?;
         let [height, width] = size;
         if out.len() != height * width * 4 {
             return Err(Error::bad_option(format!(
@@ -137,8 +135,9 @@ impl Preprocessing {
                 height * width * 4
             )));
         }
-        let resized = resize(photo, crop, size, self.interpolation);
-        let tables = [0, 1, 2].map(|channel| self.table(channel));
+        let resized = resample(image.photo(), taps);
+        let tables: [[f32; 256]; 3] =
+            std::array::from_fn(|channel| std::array::from_fn(|byte| self.value(channel, byte)));
         let (pixels, _) = resized.rgb().as_chunks();
         for (quad, &[red, green, blue]) in out.as_chunks_mut().0.iter_mut().zip(pixels) {
             let [first, second, third] = match self.channel_order {
@@ -148,6 +147,27 @@ impl Preprocessing {
             *quad = [tables[0][usize::from(first)], tables[1][usize::from(second)], tables[2][usize::from(third)], 0.0];
         }
         Ok(())
+    }
+
+    /// The coefficients of [`Preprocessing::to_input`], along x and along y.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn taps(
+        &self,
+        image: &WorkingImage,
+        size: [usize; 2],
+        scale: f64,
+        center: [f64; 2],
+    ) -> Result<[Taps; 2]> {
+        check_size(size, 1..=MAX_SIDE)?;
+        let crop = self.crop(image, size, scale, center)?;
+        Ok(Taps::both(image.photo(), crop, size, self.interpolation))
+    }
+
+    fn crop(&self, image: &WorkingImage, size: [usize; 2], scale: f64, center: [f64; 2]) -> Result<CropBox> {
+        let photo = image.photo();
+        crop_box([photo.width(), photo.height()], size, self.crop_pct, scale, center)
     }
 
     /// What an input at zoom `scale` shows, in so few pixels that its shorter side has `pixels`. Seen as a whole, by
@@ -164,11 +184,10 @@ impl Preprocessing {
         pixels: usize,
     ) -> Result<WorkingImage> {
         check_through(pixels)?;
-        let photo = image.photo();
         let shorter = size[0].min(size[1]).max(1);
         let few = size.map(|side| (side * pixels + shorter / 2) / shorter);
-        let crop = crop_box([photo.width(), photo.height()], few, self.crop_pct, scale, center)?;
-        Ok(WorkingImage::new(resize(photo, crop, few, self.interpolation)))
+        let crop = self.crop(image, few, scale, center)?;
+        Ok(WorkingImage::new(resize(image.photo(), crop, few, self.interpolation)))
     }
 
     /// The same for pictures that are shown whole.
@@ -176,9 +195,9 @@ impl Preprocessing {
         Self { crop_pct: 1.0, ..self.clone() }
     }
 
-    /// The normalised value of each byte in `channel`.
-    fn table(&self, channel: usize) -> [f32; 256] {
-        std::array::from_fn(|byte| (byte as f32 * self.value_scale - self.mean[channel]) / self.std[channel])
+    /// The normalised value of `byte` in `channel`.
+    pub(crate) fn value(&self, channel: usize, byte: usize) -> f32 {
+        (byte as f32 * self.value_scale - self.mean[channel]) / self.std[channel]
     }
 }
 

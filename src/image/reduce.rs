@@ -1,6 +1,7 @@
 //! The working image: what is computed once per photo and shared by all zooms.
 
 use super::photo::Photo;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The shorter side that the working image keeps at least, in pixels, if the photo has as many.
 pub const WORKING_SIDE: usize = 768;
@@ -11,6 +12,7 @@ pub struct WorkingImage {
     photo: Photo,
     original_size: [usize; 2],
     factor: usize,
+    id: u64,
 }
 
 impl WorkingImage {
@@ -19,7 +21,13 @@ impl WorkingImage {
         let original_size = [photo.width(), photo.height()];
         let factor = (photo.width().min(photo.height()) / WORKING_SIDE).max(1);
         let photo = if factor == 1 { photo } else { reduce(&photo, factor) };
-        Self { photo, original_size, factor }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { photo, original_size, factor, id: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// A number that tells its pixels from those of all other working images of this process; clones share it.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The pixels that crops are taken from.

@@ -12,6 +12,8 @@ use super::preprocess::Interpolation;
 const LANES: usize = 24;
 /// Rows that the horizontal pass handles side by side.
 const ROWS: usize = LANES / 3;
+/// Words before the coefficients of a position.
+const HEADER: usize = 2;
 /// Fraction bits of the coefficients.
 const PRECISION: u32 = 32 - 8 - 2;
 
@@ -20,9 +22,12 @@ const PRECISION: u32 = 32 - 8 - 2;
 /// Edges of `crop` outside the photo are moved to its edge; a box without area gives its nearest pixels. Sides of 0
 /// count as 1.
 pub fn resize(photo: &Photo, crop: CropBox, size: [usize; 2], interpolation: Interpolation) -> Photo {
-    let [height, width] = size.map(|side| side.max(1));
-    let horizontal = Taps::new(photo.width(), crop.left, crop.right, width, interpolation);
-    let vertical = Taps::new(photo.height(), crop.top, crop.bottom, height, interpolation);
+    resample(photo, Taps::both(photo, crop, size, interpolation))
+}
+
+/// `photo` through the horizontal and the vertical pass.
+pub(super) fn resample(photo: &Photo, [horizontal, vertical]: [Taps; 2]) -> Photo {
+    let [width, height] = [horizontal.len(), vertical.len()];
     let rgb = pulp::Arch::new().dispatch(Passes { photo, horizontal, vertical });
     Photo::computed(rgb, width, height)
 }
@@ -111,13 +116,23 @@ fn convolve<'a>(mut source: impl Iterator<Item = &'a [u8; LANES]>, coefficients:
 }
 
 /// For each output position of one axis the first input position and the coefficients from there on.
-struct Taps {
-    starts: Vec<(usize, usize)>,
-    coefficients: Vec<i32>,
-    stride: usize,
+pub(crate) struct Taps {
+    /// Position by position: the first input position, the number of coefficients, these, and room for more.
+    pub words: Vec<i32>,
+    /// Words of a position.
+    pub stride: usize,
 }
 
 impl Taps {
+    /// Those of the horizontal and of the vertical pass from `crop` of `photo` to `size` = `[h, w]`.
+    pub(super) fn both(photo: &Photo, crop: CropBox, size: [usize; 2], interpolation: Interpolation) -> [Self; 2] {
+        let [height, width] = size.map(|side| side.max(1));
+        [
+            Self::new(photo.width(), crop.left, crop.right, width, interpolation),
+            Self::new(photo.height(), crop.top, crop.bottom, height, interpolation),
+        ]
+    }
+
     /// Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc`: resampling [`start`, `end`) of `input` positions to
     /// `output` ones.
     fn new(input: usize, start: f32, end: f32, output: usize, interpolation: Interpolation) -> Self {
@@ -128,42 +143,42 @@ impl Taps {
         let scale = f64::from(end.max(start).min(edge) - start) / output as f64;
         let filter_scale = scale.max(1.0);
         let support = interpolation.support() * filter_scale;
-        let stride = support.ceil() as usize * 2 + 1;
-        let mut starts = Vec::with_capacity(output);
-        let mut coefficients = vec![0; output * stride];
+        let stride = HEADER + support.ceil() as usize * 2 + 1;
+        let mut words = vec![0; output * stride];
         let mut weights = Vec::with_capacity(stride);
-        for (position, coefficients) in coefficients.chunks_exact_mut(stride).enumerate() {
+        for (position, words) in words.chunks_exact_mut(stride).enumerate() {
             let center = f64::from(start) + (position as f64 + 0.5) * scale;
             let first = ((center - support + 0.5).max(0.0) as usize).min(input - 1);
             let last = ((center + support + 0.5) as usize).clamp(first + 1, input);
             weights.clear();
             weights.extend((first..last).map(|at| interpolation.weight((at as f64 - center + 0.5) / filter_scale)));
             let total: f64 = weights.iter().sum();
+            let (header, coefficients) = words.split_at_mut(HEADER);
+            header.copy_from_slice(&[first as i32, (last - first) as i32]);
             for (coefficient, weight) in coefficients.iter_mut().zip(&weights) {
                 let scaled = weight / if total == 0.0 { 1.0 } else { total } * f64::from(1 << PRECISION);
                 *coefficient = (scaled + 0.5_f64.copysign(scaled)) as i32;
             }
-            starts.push((first, last));
         }
-        Self { starts, coefficients, stride }
+        Self { words, stride }
     }
 
     fn len(&self) -> usize {
-        self.starts.len()
+        self.words.len() / self.stride
     }
 
     /// The first input position in use; positions grow with the output's.
-    fn first(&self) -> usize {
-        self.starts.first().map_or(0, |&(first, _)| first)
+    pub(crate) fn first(&self) -> usize {
+        self.words[0] as usize
     }
 
     /// One past the last input position in use.
-    fn last(&self) -> usize {
-        self.starts.last().map_or(0, |&(_, last)| last)
+    pub(crate) fn last(&self) -> usize {
+        let last = &self.words[self.words.len() - self.stride..];
+        (last[0] + last[1]) as usize
     }
 
     fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
-        let coefficients = self.coefficients.chunks_exact(self.stride);
-        self.starts.iter().zip(coefficients).map(|(&(first, last), taps)| (first, &taps[..last - first]))
+        self.words.chunks_exact(self.stride).map(|words| (words[0] as usize, &words[HEADER..][..words[1] as usize]))
     }
 }

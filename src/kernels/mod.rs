@@ -29,6 +29,7 @@ mod packed;
 mod pointwise;
 mod pool;
 mod pool_backward;
+mod resize;
 mod select;
 mod shader;
 mod sk_attention;
@@ -52,6 +53,7 @@ pub use packed::Packed;
 pub use pointwise::Pointwise;
 pub use pool::Pool;
 pub use pool_backward::PoolBackward;
+pub use resize::Crops;
 pub use select::Select;
 pub use shader::Shader;
 pub use sk_attention::SkAttention;
@@ -75,6 +77,8 @@ pub const SHADERS: &[&Shader] = &[
     pointwise::SPLIT,
     pool::SHADER,
     pool_backward::SHADER,
+    resize::ROWS,
+    resize::COLUMNS,
     select::SHADER,
     sk_attention::SHADER,
     sk_branches::SHADER,
@@ -87,7 +91,7 @@ pub enum Operand {
     Read(StorageId),
     /// A storage that the shader writes.
     Write(StorageId),
-    /// The step's packed constant of that index.
+    /// The step's packed constant of that index; for [`Crops::lower`] see there.
     Constant(usize),
     /// Declared in the shader, not used by this specialisation; a small buffer is bound.
     Unused,

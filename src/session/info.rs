@@ -131,7 +131,7 @@ pub struct SessionInfo {
     pub crop_pct: f64,
     /// Number of classes.
     pub classes: usize,
-    /// GPU dispatches of the last run.
+    /// GPU dispatches of the last run, without the two that crop and resize a photo.
     pub dispatches: usize,
     /// Shapes whose variant of a kernel a measurement chose, see [`super::Session::tune`].
     pub tuned: usize,

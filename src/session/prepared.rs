@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::backend::{Runner, Values};
 use crate::graph::Graph;
+use crate::kernels::Crops;
 use crate::overrides::{RunOptions, empty_storage};
 use crate::plan::PlanOptions;
 use std::collections::VecDeque;
@@ -29,17 +30,23 @@ impl Prepared {
         Self { graph, runner, overridden: false }
     }
 
-    /// Runs the plan on what `write` writes, with the overrides of `options`, where they need it after a run without.
+    /// Runs the plan on `crops` and on what `write` writes, with the overrides of `options`, where they need it after a run
+    /// without.
     ///
     /// # Errors
     /// `bad-option` if an override does not fit, `device-lost` if the GPU went away.
-    pub async fn run(&mut self, write: impl Fn(&mut Runner), options: &RunOptions) -> Result<Values> {
+    pub async fn run(
+        &mut self,
+        crops: Option<&Crops<'_>>,
+        write: &dyn Fn(&mut Runner),
+        options: &RunOptions,
+    ) -> Result<Values> {
         let Self { graph, runner, overridden, .. } = self;
         let mut plain = Vec::new();
         if options.needs_plain() {
             Self::clear(runner, overridden);
             write(runner);
-            let values = runner.run().await?;
+            let values = runner.run_on(crops).await?;
             for unit in &graph.units {
                 plain.push(values.tensor(&runner.plan, unit.softmax)?);
             }
@@ -51,7 +58,7 @@ impl Prepared {
             runner.write(first, &options.storage(graph, &runner.plan, &plain)?);
         }
         write(runner);
-        runner.run().await
+        runner.run_on(crops).await
     }
 
     fn clear(runner: &mut Runner, overridden: &mut bool) {

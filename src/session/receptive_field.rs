@@ -178,7 +178,7 @@ impl Session {
             runner.write_nchw(seed, &ones);
             runner.write(picture, input);
         };
-        let values = prepared.run(write, &request.run_options()).await?;
+        let values = prepared.run(None, &write, &request.run_options()).await?;
         let Prepared { graph, runner, .. } = prepared;
         self.dispatches = runner.dispatches();
         let gradient = values.tensor(&runner.plan, graph.output)?;

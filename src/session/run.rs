@@ -1,12 +1,13 @@
 //! Running inputs: in batches, on plans that are kept ready.
 
-use super::Session;
 use super::placement::load;
 use super::prepared::{Prepared, RunnerKey, bring_forward};
+use super::{Session, View};
 use crate::analysis::{self, Analysis, TensorValues};
 use crate::backend::{Constants, Runner, Values};
 use crate::graph::Graph;
-use crate::image::check_size;
+use crate::image::{WorkingImage, check_size};
+use crate::kernels::Crops;
 use crate::overrides::RunOptions;
 use crate::plan::{LANES, Plan, PlanOptions};
 use crate::{Error, Result};
@@ -41,13 +42,14 @@ impl Session {
     }
 
     /// Runs `batch` inputs of `[H, W, 4]`, in as many batches as the backend's limits need; `fill(n, input)` writes the
-    /// `n`th, which holds an earlier one before.
+    /// `n`th, which holds an earlier one before. Where the backend crops the photo that is `shown`, nothing is filled.
     pub(super) async fn run(
         &mut self,
         size: [usize; 2],
         batch: usize,
         run: &RunOptions,
-        fill: impl Fn(usize, &mut [f32]) -> Result<()>,
+        shown: Option<(&WorkingImage, &View)>,
+        fill: &dyn Fn(usize, &mut [f32]) -> Result<()>,
     ) -> Result<Vec<Analysis>> {
         let retain = match run.tensors.is_empty() {
             true => Vec::new(),
@@ -57,16 +59,27 @@ impl Session {
         // As many batches as that needs, all of nearly one size.
         let most = batch.div_ceil(batch.div_ceil(most));
         let item = size[0] * size[1] * LANES;
-        let mut input = vec![0.0; most * item];
+        let mut input = Vec::new();
         let mut results = Vec::new();
         for start in (0..batch).step_by(most) {
             let count = most.min(batch - start);
-            let input = &mut input[..count * item];
-            for (n, out) in input.chunks_exact_mut(item).enumerate() {
-                fill(start + n, out)?;
-            }
             let options = PlanOptions { retain: retain.clone(), ..PlanOptions::batch(count) };
-            results.extend(self.run_batch(input, RunnerKey { size, options }, run).await?);
+            self.prepare(RunnerKey { size, options }).await?;
+            let crops = match shown {
+                Some((photo, view)) => {
+                    let scales = &view.scales[start..][..count];
+                    let crops = Crops::new(&self.preprocessing, photo, size, scales, view.center)?;
+                    Some(crops).filter(|crops| self.runners[0].1.runner.takes(crops))
+                }
+                None => None,
+            };
+            if crops.is_none() {
+                input.resize(count * item, 0.0);
+                for (n, out) in input.chunks_exact_mut(item).enumerate() {
+                    fill(start + n, out)?;
+                }
+            }
+            results.extend(self.run_batch(&input, crops.as_ref(), run).await?);
         }
         Ok(results)
     }
@@ -84,11 +97,16 @@ impl Session {
         Ok(batch)
     }
 
-    async fn run_batch(&mut self, input: &[f32], key: RunnerKey, run: &RunOptions) -> Result<Vec<Analysis>> {
-        self.prepare(key).await?;
+    /// Runs the plan in front on `crops`, or else on `input`.
+    async fn run_batch(&mut self, input: &[f32], crops: Option<&Crops<'_>>, run: &RunOptions) -> Result<Vec<Analysis>> {
         let (_, prepared) = &mut self.runners[0];
         let picture = prepared.graph.input;
-        let values = prepared.run(|runner| runner.write(picture, input), run).await?;
+        let write = |runner: &mut Runner| {
+            if crops.is_none() {
+                runner.write(picture, input);
+            }
+        };
+        let values = prepared.run(crops, &write, run).await?;
         let (_, Prepared { graph, runner, .. }) = &self.runners[0];
         self.dispatches = runner.dispatches();
         self.read(graph, &runner.plan, &values, &run.tensors)

@@ -21,10 +21,12 @@ pub async fn check(device: &Rc<GpuDevice>, network: &str, [height, width]: [usiz
         runner.run().await.expect("run");
         counts.push(device.counters());
     }
-    let GpuCounters { pipelines, buffers, bind_groups, submits, read_backs } = counts[0];
+    let GpuCounters { pipelines, buffers, bind_groups, submits, read_backs, uploaded } = counts[0];
+    let picture = size_of::<[f32; 4]>() * height * width;
     assert!(pipelines > 10 && buffers > 10 && bind_groups > 10, "{:?}", counts[0]);
     for (n, later) in counts.iter().enumerate() {
-        let (submits, read_backs) = (submits + n, read_backs + n);
-        assert_eq!(*later, GpuCounters { pipelines, buffers, bind_groups, submits, read_backs }, "{network}, run {n}");
+        let (submits, read_backs, uploaded) = (submits + n, read_backs + n, uploaded + (n * picture) as u64);
+        let expected = GpuCounters { pipelines, buffers, bind_groups, submits, read_backs, uploaded };
+        assert_eq!(*later, expected, "{network}, run {n}");
     }
 }

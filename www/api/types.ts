@@ -76,7 +76,7 @@ export interface SessionInfo {
   inputSize: [number, number];
   /** Number of classes, from the classifier's shape. */
   classes: number;
-  /** GPU dispatches of the last run; 0 before the first and on the CPU. */
+  /** GPU dispatches of the last run, without the two that crop a photo; 0 before the first and on the CPU. */
   dispatches: number;
   /** Shapes whose kernel a measurement chose, see {@link Session.tune}. */
   tuned: number;
