@@ -75,7 +75,7 @@ fn judge(record: &str, inputs: &str, found: &str) -> Result<Outcome> {
 }
 
 /// The head of the record: what decides about the bytes of `pkg/`.
-fn inputs(project: &Project, toolchain: &WasmToolchain) -> Result<String> {
+pub fn inputs(project: &Project, toolchain: &WasmToolchain) -> Result<String> {
     let mut sources = list(project, &INPUTS)?.into_iter().map(|name| project.root().join(name));
     let digest = sources.try_fold(Sha256::new(), |digest, path| -> Result<Sha256> {
         let bytes = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;

@@ -14,6 +14,7 @@ use crate::notices;
 use crate::page;
 use crate::process;
 use crate::project::Project;
+use crate::release;
 use crate::setup::{WASM_TARGET, WasmToolchain};
 use crate::stamp::Stamp;
 use crate::steps::{Outcome, Steps};
@@ -94,6 +95,15 @@ fn build_module(
     folder: &Path,
 ) -> Result<()> {
     let name = module.name;
+    // All modules are the same file for Cargo, which compiles each anew once it has compiled another.
+    let sources = release::inputs(project, toolchain).ok();
+    let stamp = sources.map(|sources| {
+        let inputs = (sources, module.features, module.target_feature, folder);
+        Stamp::new(project, &format!("module-{name}"), inputs)
+    });
+    if is_complete(folder, name) && stamp.as_ref().is_some_and(Stamp::is_current) {
+        return steps.run(&format!("{name}: compilation"), || Ok(Outcome::Skipped("the sources are unchanged".into())));
+    }
     steps.run(&format!("{name}: compilation"), || {
         let mut command = cargo_without_folder(project, toolchain, "build");
         if let Some(feature) = module.target_feature {
@@ -114,7 +124,7 @@ fn build_module(
     if module.first {
         steps.run(&format!("{name}: size"), || check_size(&folder.join(format!("{name}_bg.wasm"))))?;
     }
-    Ok(())
+    stamp.map_or(Ok(()), |stamp| stamp.write())
 }
 
 /// `cargo SUBCOMMAND` for wasm32, with the toolchain that can compile it and a build directory of its own.
@@ -170,6 +180,10 @@ fn check_dependencies(project: &Project) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+fn is_complete(folder: &Path, module: &str) -> bool {
+    [".js", ".d.ts", "_bg.wasm"].iter().all(|end| folder.join(format!("{module}{end}")).is_file())
+}
+
 fn bind(project: &Project, module: &Module, folder: &Path) -> Result<Outcome> {
     let name = module.name;
     let input = module.target(project).join(WASM_TARGET).join("wasm/sklens.wasm");
@@ -178,8 +192,7 @@ fn bind(project: &Project, module: &Module, folder: &Path) -> Result<Outcome> {
     let wasm_opt = page::node_program(project, "wasm-opt")?;
     let lock = fs::read(project.www().join("package-lock.json")).unwrap_or_default();
     let stamp = Stamp::new(project, &format!("bindings-of-{name}"), (&wasm, lock, OPTIMIZATION));
-    let complete = [".js", ".d.ts", "_bg.wasm"].iter().all(|end| folder.join(format!("{name}{end}")).is_file());
-    if complete && stamp.is_current() {
+    if is_complete(folder, name) && stamp.is_current() {
         return Ok(Outcome::Skipped("the module is unchanged".into()));
     }
     Bindgen::new()
