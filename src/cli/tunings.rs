@@ -11,7 +11,8 @@ pub(super) fn stored() -> Vec<Tuning> {
     file().map(|file| read(&file)).unwrap_or_default()
 }
 
-/// Keeps `tuning` in place of what was kept for its adapter; returns the file.
+/// Keeps `tuning` beside what was kept for its adapter and version, in place of what was kept for another version; returns the
+/// file.
 ///
 /// # Errors
 /// `bad-option` if the file cannot be written.
@@ -32,8 +33,14 @@ fn read(file: &Path) -> Vec<Tuning> {
 
 fn write(file: &Path, tuning: &Tuning) -> std::io::Result<()> {
     let mut all = read(file);
-    all.retain(|kept| kept.adapter != tuning.adapter);
-    all.push(tuning.clone());
+    let mut tuning = tuning.clone();
+    for kept in all.extract_if(.., |kept| kept.adapter == tuning.adapter).filter(|kept| kept.version == tuning.version)
+    {
+        for (shape, variant) in kept.choices {
+            tuning.choices.entry(shape).or_insert(variant);
+        }
+    }
+    all.push(tuning);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }

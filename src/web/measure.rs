@@ -38,25 +38,34 @@ impl Request {
         let network = network(&model)?;
         check_size(size, network.sides())?;
         let graph = network.graph(size, classes)?;
-        let backend = match options.backend {
+        let backend = Own(match options.backend {
             BackendChoice::Cpu => Backend::Cpu,
             BackendChoice::Auto | BackendChoice::Gpu => {
                 let device = GpuDevice::open().await?;
                 options.tune(&device);
                 Backend::Gpu(Rc::new(device))
             }
-        };
+        });
         let single = Plan::new(&graph, &PlanOptions::batch(1))?;
-        check_batch(batch, backend.max_batch(&single, graph.weight_bytes())?)?;
+        check_batch(batch, backend.0.max_batch(&single, graph.weight_bytes())?)?;
         let options_of_plan = PlanOptions::batch(batch);
         let runner =
-            Runner::planned(&backend, &graph, &options_of_plan, &parameters(&graph), options.precision).await?;
+            Runner::planned(&backend.0, &graph, &options_of_plan, &parameters(&graph), options.precision).await?;
         Ok(Prepared { backend, graph, runner })
     }
 }
 
+/// A backend whose device nothing else uses: its memory goes with it, not with a later collection of the browser's.
+struct Own(Backend);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.0.device().into_iter().for_each(|device| device.destroy());
+    }
+}
+
 struct Prepared {
-    backend: Backend,
+    backend: Own,
     graph: Graph,
     runner: Runner,
 }
@@ -69,7 +78,7 @@ struct Prepared {
 pub async fn benchmark(request: JsValue) -> Result<JsValue, JsValue> {
     let request: Request = from_js(request)?;
     let Prepared { backend, graph, mut runner } = request.prepare().await?;
-    to_js(&benchmark::measure(&backend, &graph, &mut runner).await?)
+    to_js(&benchmark::measure(&backend.0, &graph, &mut runner).await?)
 }
 
 /// `Tuning` for the same request, with all that its `tunings` know of this adapter. `on_progress` gets
@@ -89,5 +98,5 @@ pub async fn tune(request: JsValue, on_progress: Function) -> Result<JsValue, Js
         // A listener that throws must not stop the measurement.
         let _ = on_progress.call1(&JsValue::NULL, &object);
     };
-    to_js(&tuner::tune(&backend, &graph, &mut runner, progress).await?)
+    to_js(&tuner::tune(&backend.0, &graph, &mut runner, progress).await?)
 }

@@ -69,7 +69,7 @@ export class Host {
       }
       if (request.type === 'benchmark') {
         const { benchmark } = await this.#measure.get();
-        this.reply({ type: 'benchmarked', benchmark: await this.#withDevice((engine) => benchmark(this.#measured(request, engine))) });
+        this.reply({ type: 'benchmarked', benchmark: await benchmark(await this.#measured(request)) });
         return;
       }
       if (request.type === 'tune') {
@@ -109,19 +109,19 @@ export class Host {
     this.reply({ type: 'opened', info: this.#engine.info(), weights });
   }
 
-  /** What a request to measure is about: the network that runs, where it runs. */
-  #measured({ size, batch }: MeasureRequest, engine: Engine): MeasureModule.MeasureRequest {
+  /** What a request to measure is about: the network that runs, where it runs. Losing a device of its own is no loss of the engine's. */
+  async #measured({ size, batch }: MeasureRequest): Promise<MeasureModule.MeasureRequest> {
+    const { backend, inputSize, classes } = await this.#withDevice(async (engine) => engine.info());
     if (!this.#opened) throw new SklensError('closed', 'The session is not open.');
-    const { backend, inputSize, classes } = engine.info();
     return { ...this.#opened, backend, classes, size: size ?? inputSize, batch };
   }
 
   /** Finds the fastest kernels, which the engine runs from here on, also when it is opened again. */
   async #tune(request: MeasureRequest): Promise<{ tuning: Tuning; info: SessionInfo }> {
     const { tune } = await this.#measure.get();
+    const tuning = await tune(await this.#measured(request), this.#report);
     return this.#withDevice(async (engine) => {
-      const tuning = await tune(this.#measured(request, engine), this.#report);
-      engine.adopt(tuning);
+      if (!engine.adopt(tuning)) throw new SklensError('bad-option', `The kernels were measured on another adapter, ${tuning.adapter}.`);
       if (this.#opened) this.#opened.tunings = [...this.#opened.tunings, tuning];
       return { tuning, info: engine.info() };
     });

@@ -163,7 +163,7 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Times each layer on the device that runs, against that device's roofline. Takes seconds, on software adapters minutes.
+   * Times each layer, with generated weights, on the adapter that runs, against that device's roofline. Takes seconds, on software adapters minutes.
    *
    * Rejects with `bad-option`, `closed`, `device-lost`, `stopped` or `aborted`.
    */
@@ -184,8 +184,6 @@ export class Session extends EventTarget {
     const request = { type: 'tune' as const, batch, ...(size === undefined ? {} : { size: sides(size) }) };
     const reply = await this.#call(() => request, timeout, signal, onProgress);
     if (reply.type !== 'tuned') throw new SklensError('closed', 'The worker answered something else.');
-    this.#info = reply.info;
-    this.opening = { ...this.opening, tunings: [...this.opening.tunings, reply.tuning] };
     return reply.tuning;
   }
 
@@ -321,10 +319,15 @@ export class Session extends EventTarget {
         if (this.#info) this.#info = { ...this.#info, dispatches: reply.dispatches };
         this.#settle((call) => call.resolve(reply));
         break;
+      case 'tuned':
+        // Also where the call was aborted: the engine runs these kernels now.
+        this.#info = reply.info;
+        this.opening = { ...this.opening, tunings: [...this.opening.tunings, reply.tuning] };
+        this.#settle((call) => call.resolve(reply));
+        break;
       case 'opened':
       case 'described':
       case 'benchmarked':
-      case 'tuned':
         this.#settle((call) => call.resolve(reply));
         break;
       case 'failed':

@@ -8,7 +8,11 @@ export default async function init(): Promise<unknown> {
   return undefined;
 }
 
+/** Switches for tests. */
+export const behaviour = { lost: false };
+
 function check({ batch }: MeasureRequest): void {
+  if (behaviour.lost) throw new CodedError('device-lost', 'The adapter is out of memory for the weights.');
   if (!(batch >= 1)) throw new CodedError('bad-option', `the batch is ${batch}; it must be from 1 to 64 at this size`);
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import * as sklens from '../api/sklens';
 import * as fake from './fake-engine';
+import { behaviour as measure } from './fake-measure';
 import { bundled as fakeBundled } from './fake-models';
 import { LocalWorker } from './local-worker';
 
@@ -397,6 +398,17 @@ describe('tuning', () => {
     LocalWorker.last.deliver({ type: 'crashed', message: 'unreachable' });
     await vi.waitFor(() => expect(session.info.tuned).toBe(2));
     expect((await sklens.open({ model, backend: 'gpu', tunings: [tuning] })).info.tuned).toBe(1);
+  });
+
+  test('a measurement that loses its device leaves the engine alone', async () => {
+    const session = await sklens.open({ model, backend: 'gpu' });
+    const opened = [...fake.behaviour.opened];
+    measure.lost = true;
+    expect(await codeOf(session.benchmark())).toBe('device-lost');
+    expect(await codeOf(session.tune())).toBe('device-lost');
+    measure.lost = false;
+    expect([fake.behaviour.opened, session.info.backend]).toEqual([opened, 'gpu']);
+    expect((await session.benchmark()).batch).toBe(1);
   });
 
   test('is refused on the CPU and for an impossible batch', async () => {

@@ -16,8 +16,17 @@ test('the last tuning of each adapter is kept', () => {
   expect(keptTunings()).toEqual([tuning('b', '4x8'), tuning('a', 'staged')]);
 });
 
+test('what was measured of other shapes stays, of another version goes', () => {
+  const other = { adapter: 'a', version: '1', choices: { 'pointwise 2 2 2 2': '4x8' } };
+  keepTuning(tuning('a', '8x8'));
+  keepTuning(other);
+  expect(keptTunings()).toEqual([{ ...other, choices: { 'pointwise 1 1 1 1': '8x8', ...other.choices } }]);
+  keepTuning({ ...other, version: '2' });
+  expect(keptTunings()).toEqual([{ ...other, version: '2' }]);
+});
+
 test('what is not a list of tunings counts as none', () => {
-  for (const text of ['no JSON', '{}', 'null', '[1, null, {"adapter": "a"}, {"adapter": "a", "version": "1", "choices": {"x": 1}}]']) {
+  for (const text of ['no JSON', '{}', 'null', '[1, null, {"adapter": "a"}, {"adapter": "a", "version": "1", "choices": {"x": 1}}, {"adapter": "a", "version": "1", "choices": ["8x8"]}]']) {
     values.set('sklens-tunings', text);
     expect(keptTunings(), text).toEqual([]);
   }

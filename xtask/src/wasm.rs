@@ -97,11 +97,11 @@ fn build_module(
     let name = module.name;
     // All modules are the same file for Cargo, which compiles each anew once it has compiled another.
     let sources = release::inputs(project, toolchain).ok();
-    let stamp = sources.map(|sources| {
-        let inputs = (sources, module.features, module.target_feature, folder);
-        Stamp::new(project, &format!("module-{name}"), inputs)
-    });
-    if is_complete(folder, name) && stamp.as_ref().is_some_and(Stamp::is_current) {
+    let stamp = || {
+        let inputs = (sources.as_ref()?, module.features, module.target_feature, built(folder, name)?);
+        Some(Stamp::new(project, &format!("module-{name}"), inputs))
+    };
+    if stamp().is_some_and(|stamp| stamp.is_current()) {
         return steps.run(&format!("{name}: compilation"), || Ok(Outcome::Skipped("the sources are unchanged".into())));
     }
     steps.run(&format!("{name}: compilation"), || {
@@ -124,7 +124,7 @@ fn build_module(
     if module.first {
         steps.run(&format!("{name}: size"), || check_size(&folder.join(format!("{name}_bg.wasm"))))?;
     }
-    stamp.map_or(Ok(()), |stamp| stamp.write())
+    stamp().map_or(Ok(()), |stamp| stamp.write())
 }
 
 /// `cargo SUBCOMMAND` for wasm32, with the toolchain that can compile it and a build directory of its own.
@@ -180,8 +180,9 @@ fn check_dependencies(project: &Project) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn is_complete(folder: &Path, module: &str) -> bool {
-    [".js", ".d.ts", "_bg.wasm"].iter().all(|end| folder.join(format!("{module}{end}")).is_file())
+/// The files of a module that are in `folder`, if all are.
+fn built(folder: &Path, module: &str) -> Option<Vec<Vec<u8>>> {
+    [".js", ".d.ts", "_bg.wasm"].iter().map(|end| fs::read(folder.join(format!("{module}{end}"))).ok()).collect()
 }
 
 fn bind(project: &Project, module: &Module, folder: &Path) -> Result<Outcome> {
@@ -191,12 +192,15 @@ fn bind(project: &Project, module: &Module, folder: &Path) -> Result<Outcome> {
     let output = folder.join(format!("{name}_bg.wasm"));
     let wasm_opt = page::node_program(project, "wasm-opt")?;
     let lock = fs::read(project.www().join("package-lock.json")).unwrap_or_default();
-    let stamp = Stamp::new(project, &format!("bindings-of-{name}"), (&wasm, lock, OPTIMIZATION));
-    if is_complete(folder, name) && stamp.is_current() {
+    let stamp = || {
+        let inputs = (&wasm, &lock, OPTIMIZATION, built(folder, name)?);
+        Some(Stamp::new(project, &format!("bindings-of-{name}"), inputs))
+    };
+    if stamp().is_some_and(|stamp| stamp.is_current()) {
         return Ok(Outcome::Skipped("the module is unchanged".into()));
     }
     Bindgen::new()
-        .input_bytes(name, wasm)
+        .input_bytes(name, wasm.clone())
         .web(true)?
         .out_name(name)
         // Otherwise `await init()` needs a URL.
@@ -209,7 +213,7 @@ fn bind(project: &Project, module: &Module, folder: &Path) -> Result<Outcome> {
     let optimized = output.with_extension("wasm.optimized");
     process::run(Command::new(wasm_opt).arg(OPTIMIZATION).arg(&output).arg("-o").arg(&optimized))?;
     fs::rename(&optimized, &output)?;
-    stamp.write()?;
+    stamp().map_or(Ok(()), |stamp| stamp.write())?;
     Ok(Outcome::Done)
 }
 

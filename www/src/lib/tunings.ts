@@ -15,10 +15,12 @@ export function keptTunings(): Tuning[] {
   }
 }
 
-/** Keeps `tuning` in place of what was kept for its adapter. */
+/** Keeps `tuning` beside what was kept for its adapter and version, in place of what was kept for another version. */
 export function keepTuning(tuning: Tuning): void {
-  const others = keptTunings().filter(({ adapter }) => adapter !== tuning.adapter);
-  remember(KEY, JSON.stringify([...others, tuning]));
+  const kept = keptTunings();
+  const before = kept.find(({ adapter, version }) => adapter === tuning.adapter && version === tuning.version);
+  const others = kept.filter(({ adapter }) => adapter !== tuning.adapter);
+  remember(KEY, JSON.stringify([...others, { ...tuning, choices: { ...before?.choices, ...tuning.choices } }]));
 }
 
 /** Whether the visitor wants the kernels that were measured, not the default ones. */
@@ -29,5 +31,6 @@ export const wantTuned = (wanted: boolean): void => remember(SWITCH, wanted ? 'o
 
 function isTuning(value: unknown): value is Tuning {
   const { adapter, version, choices } = (value ?? {}) as Partial<Tuning>;
-  return typeof adapter === 'string' && typeof version === 'string' && Object.values(choices ?? { none: 0 }).every((variant) => typeof variant === 'string');
+  const named = typeof choices === 'object' && choices !== null && !Array.isArray(choices);
+  return typeof adapter === 'string' && typeof version === 'string' && named && Object.values(choices).every((variant) => typeof variant === 'string');
 }

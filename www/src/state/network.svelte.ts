@@ -71,23 +71,46 @@ export abstract class RunningNetwork {
 
   /** Measures and keeps which kernels are the fastest on the GPU that runs, or goes back to the default ones. */
   async tune(wanted: boolean): Promise<void> {
-    const { session } = this;
-    if (!session || this.tuning) return;
-    wantTuned(wanted);
-    this.tuned = wanted;
-    if (!wanted) return this.run();
-    this.tuning = true;
+    if (!this.session || this.tuning) return;
+    const before = { session: this.session, tuned: this.tuned };
+    this.#want(wanted);
+    // With what was measured earlier, or without.
+    if (!wanted || keptTunings().length > 0) {
+      await this.run();
+      if (this.session === before.session) return this.#want(before.tuned);
+    }
+    if (wanted) await this.#measure(this.session);
+  }
+
+  #want(tuned: boolean): void {
+    wantTuned(tuned);
+    this.tuned = tuned;
+  }
+
+  async #measure(session: Session): Promise<void> {
+    const isOpen = () => session === this.session;
     const onProgress = (progress: Progress) => {
-      if (session === this.session) this.progress = progress;
+      if (isOpen() && !this.opening) this.progress = progress;
     };
+    this.tuning = true;
     try {
-      for (const batch of BATCHES) keepTuning(await session.tune({ batch, onProgress }));
-      if (session === this.session) this.info = session.info;
+      for (const batch of BATCHES) {
+        const tuning = await session.tune({ batch, onProgress }).catch((error: unknown) => {
+          // Where so many do not fit, they are never looked at together either.
+          if (batch > 1 && (error as { code?: string }).code === 'bad-option') return null;
+          throw error;
+        });
+        if (tuning) keepTuning(tuning);
+        if (isOpen()) this.info = session.info;
+      }
     } catch (error) {
-      if (session === this.session) this.error = messageOf(error);
+      if (isOpen()) {
+        this.error = messageOf(error);
+        this.#want(false);
+      }
     } finally {
       this.tuning = false;
-      if (session === this.session) this.progress = null;
+      if (isOpen() && !this.opening) this.progress = null;
     }
   }
 
