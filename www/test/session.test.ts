@@ -395,8 +395,10 @@ describe('tuning', () => {
     expect(session.info.tuned).toBe(1);
     const both = await session.tune();
     expect(Object.keys(both.choices)).toHaveLength(2);
+    const restarted = new Promise((resolve) => session.addEventListener('engine', resolve, { once: true }));
     LocalWorker.last.deliver({ type: 'crashed', message: 'unreachable' });
-    await vi.waitFor(() => expect(session.info.tuned).toBe(2));
+    await restarted;
+    expect(session.info.tuned).toBe(2);
     expect((await sklens.open({ model, backend: 'gpu', tunings: [tuning] })).info.tuned).toBe(1);
   });
 
